@@ -1,0 +1,1 @@
+//! Takes a release the whole way: fence, stage, ready, shift, verify, commit.

@@ -1,0 +1,103 @@
+//! A plan: everything a rollout will do, fixed and hashed before it starts.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::step::{Step, Weights};
+use crate::digest::Digest;
+use crate::policy::{Clocks, Span, Strategy};
+use crate::release::{Release, Sequence};
+
+/// Why a rollout is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "intent", rename_all = "kebab-case")]
+pub enum Intent {
+    /// A release enters.
+    Deploy,
+    /// An earlier release comes back.
+    Rollback {
+        /// Why, in somebody's words.
+        reason: Option<String>,
+        /// Whether the environment is on hold afterwards, so that the next push does not undo it.
+        hold: bool,
+    },
+}
+
+/// What happens when the new release does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "way-back", rename_all = "kebab-case")]
+pub enum WayBack {
+    /// Back to this revision, which was live before.
+    Anchor {
+        /// The revision.
+        revision: Sequence,
+        /// How many instances it has, so that it has as many again.
+        instances: u16,
+    },
+    /// Nothing was live before: the new is taken out and nothing is served.
+    Empty,
+    /// None: on failure everything stays as it is and a human is needed (`--no-way-back`).
+    None,
+}
+
+/// Everything a rollout will do. Its [digest](Plan::digest) is what an approval names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The environment.
+    pub environment: String,
+    /// Why it is made.
+    pub intent: Intent,
+    /// The release that shall be live at the end.
+    pub release: Release,
+    /// What happens when it does not hold.
+    pub way_back: WayBack,
+    /// The strategy that the steps were compiled from.
+    pub strategy: Strategy,
+    /// The way forward, in order.
+    pub steps: Vec<Step>,
+    /// The three clocks.
+    pub clocks: Clocks,
+}
+
+impl Plan {
+    /// The sha256 of the plan's JSON, whose fields are in the order of this type.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("a plan has only string keys"))
+    }
+
+    /// The way back, in order. Readiness of the old is awaited before any request is sent to it: when the new is
+    /// the only healthy copy, going back would be the outage.
+    #[must_use]
+    pub fn undo(&self) -> Vec<Step> {
+        let new = self.release.sequence;
+        match self.way_back {
+            WayBack::Anchor { revision, instances } => vec![
+                Step::Stage { revision, instances },
+                Step::AwaitReady { revision, instances },
+                Step::Shift { weights: Weights::all(revision) },
+                Step::Settle,
+                Step::Withdraw { revision: new },
+            ],
+            WayBack::Empty => {
+                vec![Step::Shift { weights: Weights::none() }, Step::Settle, Step::Withdraw { revision: new }]
+            }
+            WayBack::None => Vec::new(),
+        }
+    }
+
+    /// The revision that is live before the rollout, if any is known to it.
+    #[must_use]
+    pub const fn anchor(&self) -> Option<Sequence> {
+        match self.way_back {
+            WayBack::Anchor { revision, .. } => Some(revision),
+            WayBack::Empty | WayBack::None => None,
+        }
+    }
+
+    /// The longest time that the way forward can take before the total clock ends it.
+    #[must_use]
+    pub const fn longest(&self) -> Span {
+        self.clocks.total
+    }
+}

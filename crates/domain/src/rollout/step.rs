@@ -1,0 +1,153 @@
+//! The steps of a rollout: what a driver, or the run itself, does next. One step is one idempotent effect.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Span;
+use crate::release::Sequence;
+
+/// The share of requests each revision gets, in hundredths of a percent; they add up to 10,000, or the map is
+/// empty and nothing is served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Weights(pub BTreeMap<Sequence, u16>);
+
+impl Weights {
+    /// The whole, in hundredths of a percent.
+    pub const WHOLE: u16 = 10_000;
+
+    /// Nothing is served.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Everything goes to one revision.
+    #[must_use]
+    pub fn all(revision: Sequence) -> Self {
+        Self(BTreeMap::from([(revision, Self::WHOLE)]))
+    }
+
+    /// `share` hundredths of a percent go to `new`, the rest to `old`.
+    #[must_use]
+    pub fn split(new: Sequence, share: u16, old: Option<Sequence>) -> Self {
+        match old {
+            Some(old) if share < Self::WHOLE => Self(BTreeMap::from([(new, share), (old, Self::WHOLE - share)])),
+            Some(_) | None => Self::all(new),
+        }
+    }
+
+    /// The weight of `revision`, 0 where it has none.
+    #[must_use]
+    pub fn of(&self, revision: Sequence) -> u16 {
+        self.0.get(&revision).copied().unwrap_or(0)
+    }
+}
+
+impl std::fmt::Display for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing is served");
+        }
+        for (index, (revision, weight)) in self.0.iter().rev().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{revision} {}%", f64::from(*weight) / 100.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// One step. The run does `Verify` and `Pause` itself; the driver applies all others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// Put the artifact and its configuration in place, check its digest, and have `instances` of it running.
+    /// It gets no requests yet. A revision that is staged already is started where it lies.
+    Stage {
+        /// The revision.
+        revision: Sequence,
+        /// How many instances it shall have, never fewer than it has.
+        instances: u16,
+    },
+    /// Wait until that many instances of the revision are ready.
+    AwaitReady {
+        /// The revision.
+        revision: Sequence,
+        /// How many.
+        instances: u16,
+    },
+    /// Send requests by these weights, and only these.
+    Shift {
+        /// The weights.
+        weights: Weights,
+    },
+    /// Wait until the last shift is in effect and revisions at weight 0 have nothing in flight, or their drain
+    /// time is over.
+    Settle,
+    /// Judge the new revision.
+    Verify {
+        /// Its weight while it is judged.
+        weight: u16,
+        /// The least time that it is watched.
+        bake: Span,
+    },
+    /// Wait, watching nothing.
+    Pause {
+        /// How long.
+        span: Span,
+    },
+    /// Make the revision the one that is live, in the ledger.
+    Commit {
+        /// The revision.
+        revision: Sequence,
+    },
+    /// Stop the instances of every other revision and remove what retention no longer keeps.
+    Retire {
+        /// The revision whose instances stay.
+        live: Sequence,
+        /// The revisions whose files stay.
+        keep: Vec<Sequence>,
+    },
+    /// Stop the instances of one revision that is not to be live, and keep its files and logs.
+    Withdraw {
+        /// The revision.
+        revision: Sequence,
+    },
+}
+
+impl Step {
+    /// The step's word, as it stands in documents and in `windlass explain`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Stage { .. } => "stage",
+            Self::AwaitReady { .. } => "await-ready",
+            Self::Shift { .. } => "shift",
+            Self::Settle => "settle",
+            Self::Verify { .. } => "verify",
+            Self::Pause { .. } => "pause",
+            Self::Commit { .. } => "commit",
+            Self::Retire { .. } => "retire",
+            Self::Withdraw { .. } => "withdraw",
+        }
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Stage { revision, instances } | Self::AwaitReady { revision, instances } => {
+                write!(f, " {revision} ×{instances}")
+            }
+            Self::Shift { weights } => write!(f, " {weights}"),
+            Self::Verify { weight, bake } => write!(f, " at {}% for {bake}", f64::from(*weight) / 100.0),
+            Self::Pause { span } => write!(f, " {span}"),
+            Self::Commit { revision } | Self::Withdraw { revision } => write!(f, " {revision}"),
+            Self::Retire { live, .. } => write!(f, " all but {live}"),
+            Self::Settle => Ok(()),
+        }
+    }
+}

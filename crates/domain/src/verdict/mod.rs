@@ -1,0 +1,1 @@
+//! Sequential tests over counts: is the new revision worse than the old?

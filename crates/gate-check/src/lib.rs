@@ -1,0 +1,1 @@
+//! Decides whether a release may enter an environment, from reports and evidence.

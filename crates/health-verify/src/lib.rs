@@ -1,0 +1,1 @@
+//! Judges a running service: probes, hard gates and sequential tests.

@@ -1,0 +1,1 @@
+//! Returns an environment to a release it ran before, with its configuration.

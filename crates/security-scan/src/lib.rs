@@ -1,0 +1,1 @@
+//! Scans dependencies and secrets, and says so when it could not.

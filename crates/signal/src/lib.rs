@@ -1,0 +1,1 @@
+//! Measuring a running service: probes, metric sources, verdicts and recordings.

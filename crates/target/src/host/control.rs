@@ -1,0 +1,263 @@
+//! What the driver and the agent say to each other: JSON over HTTP/1.1 on a Unix socket.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `GET /v1/state` | | 200 [`AgentState`] |
+//! | `POST /v1/configure` | [`Place`] under an epoch ([`Configure`]) | 200 [`AgentState`] |
+//! | `POST /v1/claim` | [`Claim`] | 200 [`Lease`](windlass_domain::fence::Lease), 409 [`Rejected`] |
+//! | `POST /v1/release` | [`ReleaseLease`] | 204 |
+//! | `POST /v1/apply` | [`Apply`] | 200 [`Applied`], 409 or 422 [`Rejected`] |
+//! | `GET /v1/journal` | | 200, the entries as JSON lines |
+//! | `POST /v1/journal` | [`Append`] | 200 [`Appended`], 409 [`Rejected`] |
+//! | `POST /v1/shutdown` | [`Shutdown`] | 204, then the agent ends |
+//! | `GET /metrics` | | 200, Prometheus text |
+//!
+//! 409 means that the fence or the journal's head refused; 422 that the step was judged no and will not succeed when
+//! it is tried again; 500 that the agent could not judge (disk full, ledger corrupted), which may pass.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use windlass_domain::digest::Digest;
+use windlass_domain::fence::{Epoch, Lease, Owner, Refusal};
+use windlass_domain::journal::{Event, Head};
+use windlass_domain::policy::{HostTarget, Ready, Span};
+use windlass_domain::release::Sequence;
+use windlass_domain::rollout::{Step, Weights};
+
+/// The socket's name in the agent's root; its mode is 0600.
+pub const SOCKET: &str = "control.sock";
+/// The ledger's name in the agent's root.
+pub const LEDGER: &str = "ledger.jsonl";
+
+/// What belongs to the place, not to a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The application.
+    pub app: String,
+    /// The environment.
+    pub environment: String,
+    /// The address that the router listens on; port 0 picks one and keeps it.
+    pub listen: String,
+    /// The address that serves metrics.
+    pub metrics: Option<String>,
+}
+
+/// Tells the agent its place. The same place again changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Configure {
+    /// The epoch held.
+    pub epoch: Epoch,
+    /// The place.
+    pub place: Place,
+}
+
+/// What a release needs to run on a host: the driver parameters that come back with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The command, with `{port}`, `{dir}` and `{revision}`.
+    pub run: Vec<String>,
+    /// How many processes.
+    pub instances: u16,
+    /// When a process counts as ready.
+    pub ready: Ready,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// How long requests and upgraded connections on it may take to end.
+    pub drain: Span,
+    /// How long it may take to stop after SIGTERM.
+    pub stop: Span,
+}
+
+impl From<&HostTarget> for Launch {
+    fn from(target: &HostTarget) -> Self {
+        Self {
+            run: target.run.clone(),
+            instances: target.instances,
+            ready: target.ready.clone(),
+            env: target.env.clone(),
+            drain: target.drain,
+            stop: target.stop,
+        }
+    }
+}
+
+/// Asks for the fence, or renews it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// Who asks. The agent notes the process at the other end of the socket: when that is gone, so is the lease.
+    pub owner: Owner,
+    /// For how long.
+    pub ttl_ms: u64,
+}
+
+/// Gives the fence back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReleaseLease {
+    /// The epoch held.
+    pub epoch: Epoch,
+}
+
+/// What staging needs beside the step: where the files lie on this machine, and how they are started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// The digest that the staged copy must have.
+    pub artifact: Digest,
+    /// The file or folder to copy; `None` where the revision must be staged already.
+    pub artifact_path: Option<PathBuf>,
+    /// The digest of the configuration.
+    pub config: Option<Digest>,
+    /// Its files and folders: the name under the revision's folder, and where it lies.
+    pub config_paths: Vec<(String, PathBuf)>,
+    /// How it is started.
+    pub launch: Launch,
+}
+
+/// Applies one step. The answer comes when the step is in effect, or will never be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Apply {
+    /// The epoch held.
+    pub epoch: Epoch,
+    /// The step; never `verify` or `pause`.
+    pub step: Step,
+    /// For `stage`.
+    pub package: Option<Package>,
+}
+
+/// A step is in effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Applied {
+    /// What it says of itself, for people: `2 of 2 ready after 310 ms`.
+    pub note: String,
+}
+
+/// Appends events to the journal, in order and all or none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Append {
+    /// The epoch held.
+    pub epoch: Epoch,
+    /// The head that they follow.
+    pub after: Head,
+    /// Who writes them, for people.
+    pub by: String,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// The events are in the journal and synced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Appended {
+    /// The new head.
+    pub head: Head,
+}
+
+/// Ends the agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shutdown {
+    /// Whether the instances are stopped too; otherwise they live on and the next agent adopts them.
+    pub stop_instances: bool,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "rejected", rename_all = "kebab-case")]
+pub enum Rejected {
+    /// By the fence.
+    Fence {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// By the journal: it has moved on.
+    Head {
+        /// Its head now.
+        head: Head,
+    },
+    /// The step was judged no.
+    Judged {
+        /// Why, in a sentence.
+        why: String,
+        /// The last lines of the release's log, where it has one.
+        log: Vec<String>,
+    },
+    /// The agent could not judge.
+    Fault {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the agent sees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgentState {
+    /// The agent's version.
+    pub version: String,
+    /// The agent's process.
+    pub pid: u32,
+    /// Its place; `None` before the first `configure`.
+    pub place: Option<Place>,
+    /// The router's real address.
+    pub listening: Option<String>,
+    /// The metrics' real address.
+    pub metrics: Option<String>,
+    /// The weights in effect.
+    pub weights: Weights,
+    /// Every revision on this host, oldest first.
+    pub revisions: Vec<RevisionState>,
+    /// The last epoch given out.
+    pub epoch: Epoch,
+    /// The lease in force.
+    pub lease: Option<Lease>,
+    /// The journal's head.
+    pub head: Head,
+    /// The agent's time.
+    pub now: Timestamp,
+}
+
+/// One revision on this host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RevisionState {
+    /// Its number.
+    pub revision: Sequence,
+    /// The artifact's digest.
+    pub artifact: Digest,
+    /// Its processes.
+    pub instances: Vec<InstanceState>,
+    /// How many shall run.
+    pub wanted: u16,
+    /// Requests being answered, upgraded connections included.
+    pub in_flight: u64,
+    /// Counted since the agent first routed to it.
+    pub counts: Counts,
+}
+
+/// What was counted of one revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests that were answered or failed.
+    pub requests: u64,
+    /// Of these, 5xx answers of the service, and connections that it broke.
+    pub bad: u64,
+    /// Of these, requests that failed on our side of the service: no instance, no connection.
+    pub failed: u64,
+}
+
+/// One process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceState {
+    /// Its index in the revision, from 0.
+    pub index: u16,
+    /// Its process; `None` between two starts.
+    pub pid: Option<u32>,
+    /// Its port.
+    pub port: u16,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How often it was started again after it had ended by itself.
+    pub restarts: u32,
+    /// From its start to its readiness.
+    pub ready_after_ms: Option<u64>,
+    /// How it last ended: `exit code 1`, `signal 9`.
+    pub ended: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The host agent: supervises, routes, drains, measures and keeps the ledger.
