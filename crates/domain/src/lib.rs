@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fence;
 pub mod journal;
 pub mod outcome;
+pub mod place;
 pub mod policy;
 pub mod release;
 pub mod rollout;

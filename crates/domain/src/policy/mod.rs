@@ -79,6 +79,8 @@ pub struct KeyPolicy {
     pub public: String,
     /// The kinds of evidence it may sign.
     pub signs: Vec<EvidenceKind>,
+    /// The e-mail address of the person who holds it, compared with the commit's author for `not_author`.
+    pub owner: Option<String>,
 }
 
 /// The kinds of evidence.
