@@ -7,6 +7,7 @@ pub mod digest;
 pub mod explain;
 pub mod fence;
 pub mod journal;
+pub mod order;
 pub mod outcome;
 pub mod place;
 pub mod policy;

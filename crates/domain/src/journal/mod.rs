@@ -1,5 +1,7 @@
 //! The journal: what a target remembers of every rollout, hash-chained, replayed into state.
 
 mod entry;
+mod replay;
 
 pub use self::entry::{Entry, Event, Head, Way};
+pub use self::replay::{Commit, History, Hold, NotReplayable};

@@ -1,0 +1,203 @@
+//! What follows: one pure function from state, observation and time to a decision.
+
+use jiff::Timestamp;
+
+use super::plan::WayBack;
+use super::state::{Doing, End, Phase, Rollout};
+use super::step::Step;
+use crate::journal::{Event, Way};
+use crate::outcome::Outcome;
+use crate::policy::Span;
+
+/// What the run has seen since the last decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// The result of the step that the last decision asked to run.
+    pub finished: Option<Finished>,
+    /// Somebody wants the run to stop: it leaves at the next safe point, and a later run goes on.
+    pub cancelled: bool,
+    /// Somebody wants the rollout to turn back, and says why.
+    pub abort: Option<String>,
+}
+
+/// How a step that was run came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is in effect.
+    Done {
+        /// What it says of itself.
+        note: String,
+    },
+    /// It was judged no.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// It could not be judged in its time, and someone must decide.
+    Held {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Write these events to the journal, all or none, then ask again.
+    Record(Vec<Event>),
+    /// Run this step, and have its result until then; a step that takes longer has failed.
+    Run {
+        /// The step.
+        step: Step,
+        /// When its time is over.
+        until: Timestamp,
+    },
+    /// Ask again then.
+    Wait(Timestamp),
+    /// Leave the rollout open for a later run.
+    Leave {
+        /// How this run ends.
+        outcome: Outcome,
+        /// Why.
+        why: String,
+    },
+    /// The rollout is over.
+    Finish(Outcome),
+}
+
+/// What follows from the state, what was seen, and the time.
+#[must_use]
+pub fn next(rollout: &Rollout, seen: &Observation, now: Timestamp) -> Decision {
+    match &rollout.phase {
+        Phase::Over(End::Live) => Decision::Finish(Outcome::Passed),
+        Phase::Over(End::Reverted { .. }) => Decision::Finish(Outcome::Failed),
+        Phase::Over(End::Stuck { .. }) => Decision::Finish(Outcome::Stuck),
+        Phase::Forward { index, doing } => forward(rollout, *index, *doing, seen, now),
+        Phase::Back { index, doing, why } => back(rollout, *index, *doing, why, seen),
+    }
+}
+
+fn forward(rollout: &Rollout, index: usize, doing: Doing, seen: &Observation, now: Timestamp) -> Decision {
+    let way = Way::Forward;
+    let Some(step) = rollout.plan.steps.get(index) else {
+        return Decision::Record(vec![Event::Closed]);
+    };
+    let Doing::Started(since) = doing else {
+        if let Some(why) = &seen.abort
+            && !rollout.is_committed()
+        {
+            return Decision::Record(turn_back(rollout, Vec::new(), why));
+        }
+        if seen.cancelled {
+            return leave();
+        }
+        if let Some(clock) = expired(rollout, step, now)
+            && !rollout.is_committed()
+        {
+            return Decision::Record(turn_back(rollout, Vec::new(), &clock));
+        }
+        return Decision::Record(vec![Event::Started { way, index }]);
+    };
+    if let Step::Pause { span } = step {
+        let until = later(since, *span);
+        return match (now >= until, seen.cancelled, &seen.abort) {
+            (_, _, Some(why)) => Decision::Record(turn_back(rollout, Vec::new(), why)),
+            (true, _, None) => {
+                Decision::Record(vec![Event::Done { way, index, note: format!("paused for {span}") }])
+            }
+            (false, true, None) => leave(),
+            (false, false, None) => Decision::Wait(until),
+        };
+    }
+    match &seen.finished {
+        None if seen.abort.is_some() && !rollout.is_committed() => {
+            Decision::Record(turn_back(rollout, Vec::new(), seen.abort.as_deref().unwrap_or_default()))
+        }
+        None if seen.cancelled => leave(),
+        None => Decision::Run { step: step.clone(), until: deadline(rollout, step, since) },
+        Some(Finished::Done { note }) => {
+            let mut events = vec![Event::Done { way, index, note: note.clone() }];
+            if let Step::Commit { revision } = step {
+                events.push(Event::Committed { revision: *revision });
+            }
+            Decision::Record(events)
+        }
+        Some(Finished::Held { why }) => Decision::Leave { outcome: Outcome::Held, why: why.clone() },
+        Some(Finished::Failed { why }) => {
+            let failed = Event::Failed { way, index, why: why.clone() };
+            if rollout.is_committed() {
+                // The release is live; what could not be cleaned up is the next run's.
+                Decision::Record(vec![failed])
+            } else {
+                Decision::Record(turn_back(rollout, vec![failed], why))
+            }
+        }
+    }
+}
+
+fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observation) -> Decision {
+    let way = Way::Back;
+    let undo = rollout.plan.undo();
+    let Some(step) = undo.get(index) else {
+        return Decision::Record(vec![Event::Reverted { why: why.to_owned() }]);
+    };
+    let Doing::Started(since) = doing else {
+        return Decision::Record(vec![Event::Started { way, index }]);
+    };
+    match &seen.finished {
+        None => Decision::Run { step: step.clone(), until: later(since, rollout.plan.clocks.step) },
+        Some(Finished::Done { note }) => Decision::Record(vec![Event::Done { way, index, note: note.clone() }]),
+        Some(Finished::Failed { why: cause } | Finished::Held { why: cause }) => Decision::Record(vec![
+            Event::Failed { way, index, why: cause.clone() },
+            Event::Stuck { why: format!("{why}; and the way back stopped at `{step}`: {cause}") },
+        ]),
+    }
+}
+
+fn turn_back(rollout: &Rollout, mut events: Vec<Event>, why: &str) -> Vec<Event> {
+    match rollout.plan.way_back {
+        WayBack::Anchor { .. } | WayBack::Empty => events.push(Event::Reverting { why: why.to_owned() }),
+        WayBack::None => {
+            let why = format!("{why}; there is no way back (--no-way-back), so everything stays as it is");
+            events.push(Event::Hold { reason: why.clone(), until: None });
+            events.push(Event::Stuck { why });
+        }
+    }
+    events
+}
+
+fn leave() -> Decision {
+    Decision::Leave {
+        outcome: Outcome::Unknown,
+        why: "interrupted; the next run finishes or reverts what is open".to_owned(),
+    }
+}
+
+/// Which clock has run out before this step, if any. Bakes and pauses do not count as lack of progress.
+fn expired(rollout: &Rollout, step: &Step, now: Timestamp) -> Option<String> {
+    let clocks = &rollout.plan.clocks;
+    if now >= later(rollout.opened, clocks.total) {
+        return Some(format!("the rollout took longer than its total clock of {}", clocks.total));
+    }
+    let waits = matches!(step, Step::Verify { .. } | Step::Pause { .. });
+    (!waits && now >= later(rollout.progressed, clocks.progress))
+        .then(|| format!("nothing ended within the progress clock of {}", clocks.progress))
+}
+
+fn deadline(rollout: &Rollout, step: &Step, since: Timestamp) -> Timestamp {
+    let total = later(rollout.opened, rollout.plan.clocks.total);
+    match step {
+        Step::Verify { .. } | Step::Pause { .. } => total,
+        // What is after the commit may not be cut by the total clock: it has its own step's time.
+        Step::Commit { .. } | Step::Retire { .. } => later(since, rollout.plan.clocks.step),
+        Step::Stage { .. }
+        | Step::AwaitReady { .. }
+        | Step::Shift { .. }
+        | Step::Settle
+        | Step::Withdraw { .. } => later(since, rollout.plan.clocks.step).min(total),
+    }
+}
+
+fn later(from: Timestamp, span: Span) -> Timestamp {
+    from.checked_add(span.get()).unwrap_or(Timestamp::MAX)
+}
