@@ -97,5 +97,11 @@ pub trait Driver: Send + Sync {
     async fn read(&self) -> Result<Vec<Entry>, DriverError>;
 
     /// Appends to the journal, all or none, if its head is still `after`.
-    async fn append(&self, lease: &Lease, after: Head, by: &str, events: Vec<Event>) -> Result<Head, DriverError>;
+    async fn append(
+        &self,
+        lease: &Lease,
+        after: Head,
+        by: &str,
+        events: Vec<Event>,
+    ) -> Result<Head, DriverError>;
 }

@@ -1,3 +1,153 @@
 //! The host driver: a plain machine, by its agent `windlassd`.
 
+#[cfg(unix)]
+mod client;
 pub mod control;
+#[cfg(unix)]
+mod start;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use windlass_domain::fence::{Lease, Owner};
+use windlass_domain::journal::{Entry, Event, Head};
+use windlass_domain::policy::Span;
+use windlass_domain::rollout::Step;
+
+pub use self::client::{Client, Unusable};
+use self::control::{
+    AgentState, Append, Appended, Applied, Apply, Claim, Configure, Package, Place, ReleaseLease, Shutdown,
+};
+pub use self::start::{AgentCommand, NotStarted, ensure};
+use crate::driver::{Capabilities, Driver, DriverError, Seen};
+
+/// A host, reached through its agent's socket.
+#[derive(Clone, Debug)]
+pub struct Host {
+    client: Client,
+    place: Place,
+    packages: Vec<(windlass_domain::release::Sequence, Package)>,
+    clock: Span,
+}
+
+impl Host {
+    /// The host whose agent keeps its files in `root`. `clock` is the longest that a step may take.
+    #[must_use]
+    pub fn new(root: &std::path::Path, place: Place, clock: Span) -> Self {
+        Self { client: Client::new(root), place, packages: Vec::new(), clock }
+    }
+
+    /// Says where the files of a revision lie, for its `stage` step.
+    pub fn package(&mut self, revision: windlass_domain::release::Sequence, package: Package) {
+        self.packages.push((revision, package));
+    }
+
+    /// The agent's client.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The agent's whole state.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn state(&self) -> Result<AgentState, DriverError> {
+        self.client.get("/v1/state").await
+    }
+
+    /// Ends the agent.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn shutdown(&self, stop_instances: bool) -> Result<(), DriverError> {
+        self.client.post("/v1/shutdown", &Shutdown { stop_instances }, Duration::from_secs(60)).await
+    }
+}
+
+#[async_trait]
+impl Driver for Host {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { kind: "host", weights: true }
+    }
+
+    async fn observe(&self) -> Result<Seen, DriverError> {
+        let state = self.state().await?;
+        let revisions = state.revisions.iter().map(|revision| {
+            let ready = revision.instances.iter().filter(|instance| instance.ready).count();
+            (revision.revision, u16::try_from(ready).unwrap_or(u16::MAX))
+        });
+        Ok(Seen {
+            weights: state.weights.clone(),
+            revisions: revisions.collect(),
+            url: state.listening.map(|address| format!("http://{address}")),
+            lease: state.lease,
+            now: state.now,
+        })
+    }
+
+    async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
+        self.client.tell("/v1/claim", &Claim { owner: owner.clone(), ttl_ms: ttl.into() }).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), DriverError> {
+        self.client.tell("/v1/release", &ReleaseLease { epoch: lease.epoch }).await
+    }
+
+    async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
+        let mut package = None;
+        if let Step::Stage { revision, .. } = step {
+            let configure = Configure { epoch: lease.epoch, place: self.place.clone() };
+            let _: AgentState = self.client.tell("/v1/configure", &configure).await?;
+            package =
+                self.packages.iter().rev().find(|(of, _)| of == revision).map(|(_, package)| package.clone());
+        }
+        let apply = Apply { epoch: lease.epoch, step: step.clone(), package };
+        // The drive loop keeps the step's clock; this only bounds a silent agent a little later.
+        let limit = self.clock.get() + Duration::from_secs(30);
+        let applied: Applied = self.client.post("/v1/apply", &apply, limit).await?;
+        Ok(applied.note)
+    }
+
+    async fn read(&self) -> Result<Vec<Entry>, DriverError> {
+        let bytes = self.client.get_bytes("/v1/journal").await?;
+        bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                serde_json::from_slice(line).map_err(|error| DriverError::Unreachable {
+                    attempt: format!("cannot read the journal of {}", self.client.socket().display()),
+                    source: error.into(),
+                })
+            })
+            .collect()
+    }
+
+    async fn append(
+        &self,
+        lease: &Lease,
+        after: Head,
+        by: &str,
+        events: Vec<Event>,
+    ) -> Result<Head, DriverError> {
+        let append = Append { epoch: lease.epoch, after, by: by.to_owned(), events };
+        let appended: Appended = self.client.tell("/v1/journal", &append).await?;
+        Ok(appended.head)
+    }
+}
+
+/// The root of an agent, made absolute, and short enough for its socket's path.
+///
+/// # Errors
+/// When the socket's path is longer than the 107 bytes that the system allows.
+pub fn check_root(root: &std::path::Path) -> Result<PathBuf, String> {
+    let socket = root.join(control::SOCKET);
+    if socket.as_os_str().len() > 107 {
+        return Err(format!(
+            "the path of the agent's socket, {}, is longer than 107 bytes: set a shorter `root:` for the target",
+            socket.display()
+        ));
+    }
+    Ok(root.to_owned())
+}

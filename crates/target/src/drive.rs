@@ -1,0 +1,209 @@
+//! The drive loop: asks `domain` what follows, journals it, makes it happen, and tells what came of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use windlass_domain::journal::{Event, Way};
+use windlass_domain::outcome::Outcome;
+use windlass_domain::rollout::{Decision, Finished, Observation, Plan, Rollout, Step, next};
+
+use crate::driver::DriverError;
+use crate::fenced::Fenced;
+use crate::judge::{Judge, Judged, Question};
+
+/// How long a step that is under way may still take after the run was told to stop. CI systems kill ten seconds
+/// after they ask.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// What a run tells while it drives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// A step begins.
+    Begins {
+        /// The way it belongs to.
+        way: Way,
+        /// The step.
+        step: Step,
+    },
+    /// An event is in the journal.
+    Recorded(Event),
+}
+
+/// How driving ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Driven {
+    /// The outcome of this run's rollout.
+    pub outcome: Outcome,
+    /// Why, where it is not simply live.
+    pub why: Option<String>,
+}
+
+/// Opens a rollout for a plan, then drives it.
+///
+/// # Errors
+/// As [`resume`].
+pub async fn start(
+    fenced: &mut Fenced,
+    plan: Plan,
+    judge: &dyn Judge,
+    stop: watch::Receiver<bool>,
+    tell: &(dyn Fn(News) + Send + Sync),
+) -> Result<Driven, DriverError> {
+    let event = Event::Opened { plan: Box::new(plan) };
+    fenced.record(vec![event.clone()]).await?;
+    tell(News::Recorded(event));
+    run(fenced, judge, stop, None, tell).await
+}
+
+/// Goes on with the rollout that is open: forward, or back when `abort` says why.
+///
+/// # Errors
+/// When the fence was lost or the target cannot be reached: the rollout stays open for a later run.
+pub async fn resume(
+    fenced: &mut Fenced,
+    judge: &dyn Judge,
+    stop: watch::Receiver<bool>,
+    abort: Option<String>,
+    tell: &(dyn Fn(News) + Send + Sync),
+) -> Result<Driven, DriverError> {
+    fenced.record(vec![Event::Resumed]).await?;
+    tell(News::Recorded(Event::Resumed));
+    run(fenced, judge, stop, abort, tell).await
+}
+
+async fn run(
+    fenced: &mut Fenced,
+    judge: &dyn Judge,
+    mut stop: watch::Receiver<bool>,
+    abort: Option<String>,
+    tell: &(dyn Fn(News) + Send + Sync),
+) -> Result<Driven, DriverError> {
+    let mut seen = Observation { finished: None, cancelled: false, abort };
+    loop {
+        seen.cancelled = *stop.borrow();
+        let Some(rollout) = fenced.history.rollouts.last() else {
+            return Ok(Driven { outcome: Outcome::Passed, why: None });
+        };
+        match next(rollout, &seen, fenced.now()) {
+            Decision::Record(events) => {
+                seen.finished = None;
+                fenced.record(events.clone()).await?;
+                announce(fenced, events, tell);
+            }
+            Decision::Run { step, until } => match effect(fenced, &step, until, judge, &mut stop).await? {
+                Effect::Finished(finished) => seen.finished = Some(finished),
+                Effect::Stopped => {}
+                Effect::Unknown(why) => return Ok(Driven { outcome: Outcome::Unknown, why: Some(why) }),
+            },
+            Decision::Wait(until) => {
+                let pause = span_between(fenced.now(), until);
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = stop.wait_for(|stopped| *stopped) => {}
+                }
+            }
+            Decision::Leave { outcome, why } => return Ok(Driven { outcome, why: Some(why) }),
+            Decision::Finish(outcome) => return Ok(Driven { outcome, why: why_of(rollout) }),
+        }
+    }
+}
+
+fn announce(fenced: &Fenced, events: Vec<Event>, tell: &(dyn Fn(News) + Send + Sync)) {
+    for event in events {
+        if let Event::Started { way, .. } = event
+            && let Some(step) = fenced.history.rollouts.last().and_then(Rollout::step)
+        {
+            tell(News::Begins { way, step });
+        }
+        tell(News::Recorded(event));
+    }
+}
+
+fn why_of(rollout: &Rollout) -> Option<String> {
+    use windlass_domain::rollout::{End, Phase};
+    match &rollout.phase {
+        Phase::Over(End::Reverted { why } | End::Stuck { why }) => Some(why.clone()),
+        Phase::Over(End::Live) | Phase::Forward { .. } | Phase::Back { .. } => None,
+    }
+}
+
+enum Effect {
+    Finished(Finished),
+    Stopped,
+    Unknown(String),
+}
+
+async fn effect(
+    fenced: &Fenced,
+    step: &Step,
+    until: Timestamp,
+    judge: &dyn Judge,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Effect, DriverError> {
+    let mut lost = fenced.lost.clone();
+    let time = span_between(fenced.now(), until);
+    tokio::select! {
+        refused = lost.wait_for(Option::is_some) => {
+            let refusal = refused.ok().and_then(|refusal| refusal.clone());
+            Err(refusal.map_or_else(renewal_ended, DriverError::Fence))
+        }
+        effect = tokio::time::timeout(time, bring_about(fenced, step, until, judge, stop)) => {
+            effect.unwrap_or_else(|_| Ok(Effect::Finished(Finished::Failed {
+                why: format!("`{step}` took longer than its clock"),
+            })))
+        }
+    }
+}
+
+async fn bring_about(
+    fenced: &Fenced,
+    step: &Step,
+    until: Timestamp,
+    judge: &dyn Judge,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Effect, DriverError> {
+    if let Step::Verify { weight, bake } = step {
+        let plan = &fenced.history.rollouts.last().expect("a step is of a rollout").plan;
+        let question = Question { plan, weight: *weight, bake: *bake, until, stop: stop.clone() };
+        return Ok(match judge.judge(question).await {
+            Judged::Passed { note } => Effect::Finished(Finished::Done { note }),
+            Judged::Failed { why } => Effect::Finished(Finished::Failed { why }),
+            Judged::Held { why } => Effect::Finished(Finished::Held { why }),
+            Judged::Unknown { why } => Effect::Unknown(why),
+            Judged::Stopped => Effect::Stopped,
+        });
+    }
+    let applied = fenced.driver.apply(&fenced.lease, step);
+    let hurried = async {
+        // An error means that nobody can stop this run any more.
+        if stop.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = applied => match result {
+            Ok(note) => Ok(Effect::Finished(Finished::Done { note })),
+            Err(DriverError::Judged { why, log }) => Ok(Effect::Finished(Finished::Failed { why: with_log(why, &log) })),
+            Err(error @ (DriverError::Fence(_) | DriverError::Head(_) | DriverError::Unreachable { .. })) => Err(error),
+        },
+        // The step is journalled as begun; whoever comes next runs it again.
+        () = hurried => Ok(Effect::Stopped),
+    }
+}
+
+fn with_log(why: String, log: &[String]) -> String {
+    if log.is_empty() { why } else { format!("{why}; the last lines of its log: {}", log.join(" | ")) }
+}
+
+fn renewal_ended() -> DriverError {
+    DriverError::Unreachable {
+        attempt: "the lease is no longer renewed".to_owned(),
+        source: "the task that renews it has ended".into(),
+    }
+}
+
+fn span_between(now: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
+}

@@ -1,0 +1,205 @@
+//! A simulated target: fence, journal, revisions and router in memory, which can die at any mutation.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use windlass_domain::digest::Digest;
+use windlass_domain::fence::{Epoch, Fence, Lease, Owner};
+use windlass_domain::journal::{Entry, Event, Head};
+use windlass_domain::policy::Span;
+use windlass_domain::release::Sequence;
+use windlass_domain::rollout::{Step, Weights};
+
+use crate::driver::{Capabilities, Driver, DriverError, Seen};
+
+/// When a run dies, relative to the effect of one mutation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+/// What the world is told to do to whoever uses it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fate {
+    /// The run dies at this mutation, counted from 0.
+    pub(super) death: Option<(usize, Moment)>,
+    /// Instances of these revisions never get ready.
+    pub(super) never_ready: Vec<Sequence>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) fence: Fence,
+    pub(super) journal: Vec<Entry>,
+    pub(super) weights: Weights,
+    pub(super) running: BTreeMap<Sequence, u16>,
+    pub(super) staged: Vec<Sequence>,
+    pub(super) mutations: usize,
+    pub(super) broken: Vec<String>,
+    dead: bool,
+}
+
+/// A handle on the world; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) fate: Fate,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self { state: Arc::default(), fate: Fate::default() }
+    }
+
+    /// The same world for another run, with another fate.
+    pub(super) fn again(&self, fate: Fate) -> Self {
+        let mut state = self.state.lock().unwrap();
+        state.dead = false;
+        state.mutations = 0;
+        // The process of the run before is gone, so its lease is void.
+        let epoch = state.fence.epoch;
+        state.fence.release(epoch);
+        drop(state);
+        Self { state: Arc::clone(&self.state), fate }
+    }
+
+    fn mutate<T>(&self, effect: impl Fn(&mut State) -> Result<T, DriverError>) -> Result<T, DriverError> {
+        let mut state = self.state.lock().unwrap();
+        let dies = |moment| self.fate.death == Some((state.mutations, moment));
+        let (before, after) = (dies(Moment::Before), dies(Moment::After));
+        if state.dead || before {
+            state.dead = true;
+            return Err(died());
+        }
+        state.mutations += 1;
+        let result = effect(&mut state);
+        state.check();
+        if after {
+            state.dead = true;
+            return Err(died());
+        }
+        result
+    }
+}
+
+impl State {
+    /// What must hold at every moment, or a user sees an outage.
+    fn check(&mut self) {
+        let cold: Vec<String> = self
+            .weights
+            .0
+            .iter()
+            .filter(|(revision, weight)| {
+                **weight > 0 && self.running.get(revision).copied().unwrap_or(0) == 0
+            })
+            .map(|(revision, weight)| format!("{revision} has weight {weight} and no instance"))
+            .collect();
+        self.broken.extend(cold);
+    }
+
+    fn head(&self) -> Head {
+        self.journal.last().map_or(Head::EMPTY, |entry| Head { number: entry.number, hash: entry.hash })
+    }
+}
+
+fn died() -> DriverError {
+    DriverError::Unreachable { attempt: "the run died".into(), source: "killed by the sweep".into() }
+}
+
+#[async_trait]
+impl Driver for World {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { kind: "world", weights: true }
+    }
+
+    async fn observe(&self) -> Result<Seen, DriverError> {
+        let state = self.state.lock().unwrap();
+        Ok(Seen {
+            weights: state.weights.clone(),
+            revisions: state.running.iter().map(|(revision, count)| (*revision, *count)).collect(),
+            url: None,
+            lease: state.fence.lease.clone(),
+            now: Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    async fn claim(&self, owner: &Owner, _: Span) -> Result<Lease, DriverError> {
+        let mut state = self.state.lock().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        state.fence.claim(owner, now, Timestamp::MAX).map_err(DriverError::Fence)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), DriverError> {
+        self.state.lock().unwrap().fence.release(lease.epoch);
+        Ok(())
+    }
+
+    async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
+        let epoch = lease.epoch;
+        self.mutate(|state| {
+            state.fence.admit(epoch, Timestamp::UNIX_EPOCH).map_err(DriverError::Fence)?;
+            match step {
+                Step::Stage { revision, instances } => {
+                    if !state.staged.contains(revision) {
+                        state.staged.push(*revision);
+                    }
+                    if !self.fate.never_ready.contains(revision) {
+                        let running = state.running.entry(*revision).or_default();
+                        *running = (*running).max(*instances);
+                    }
+                }
+                Step::AwaitReady { revision, instances } => {
+                    if state.running.get(revision).copied().unwrap_or(0) < *instances {
+                        let why = format!("{revision} does not get ready");
+                        return Err(DriverError::Judged { why, log: Vec::new() });
+                    }
+                }
+                Step::Shift { weights } => state.weights = weights.clone(),
+                Step::Retire { live, keep } => {
+                    state.running.retain(|revision, _| revision == live);
+                    state.staged.retain(|revision| keep.contains(revision));
+                }
+                Step::Withdraw { revision } => {
+                    state.running.remove(revision);
+                }
+                Step::Settle | Step::Commit { .. } => {}
+                Step::Verify { .. } | Step::Pause { .. } => panic!("{step} is not the driver's"),
+            }
+            Ok(String::new())
+        })
+    }
+
+    async fn read(&self) -> Result<Vec<Entry>, DriverError> {
+        Ok(self.state.lock().unwrap().journal.clone())
+    }
+
+    async fn append(
+        &self,
+        lease: &Lease,
+        after: Head,
+        by: &str,
+        events: Vec<Event>,
+    ) -> Result<Head, DriverError> {
+        let epoch = lease.epoch;
+        self.mutate(|state| {
+            state.fence.admit(epoch, Timestamp::UNIX_EPOCH).map_err(DriverError::Fence)?;
+            if state.head() != after {
+                return Err(DriverError::Head(state.head()));
+            }
+            for event in events.clone() {
+                let prev = state.head();
+                let number = prev.number + 1;
+                let hash = Digest::of(format!("{number}{event:?}").as_bytes());
+                let at = Timestamp::UNIX_EPOCH;
+                state.journal.push(Entry { number, at, epoch, by: by.into(), event, prev: prev.hash, hash });
+            }
+            Ok(state.head())
+        })
+    }
+}
+
+/// The epoch of nobody.
+pub(super) const NOBODY: Epoch = Epoch(0);
