@@ -4,13 +4,17 @@
 
 mod approval;
 mod bound;
+mod decode;
 mod environment;
 mod gates;
+mod metric;
 mod problem;
 mod strategy;
 mod target;
+mod topics;
 mod units;
 mod verify;
+mod yaml;
 
 use std::collections::BTreeMap;
 
@@ -19,13 +23,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::approval::{Approval, Freeze};
 pub use self::bound::{Bound, Comparison, Quantity};
+pub use self::decode::{SHAPES, Shape};
 pub use self::environment::{Clocks, Environment, EvidenceDemand};
 pub use self::gates::{Condition, Gates};
+pub use self::metric::{METRICS, Metric, Unit};
 pub use self::problem::Problem;
 pub use self::strategy::Strategy;
 pub use self::target::{ExecTarget, HostTarget, KubernetesTarget, Ready, Target, TargetKind};
+pub use self::topics::TOPICS;
 pub use self::units::{Percent, Ratio, Span};
-pub use self::verify::{ErrorCheck, Expect, LatencyCheck, NoData, OnInconclusive, Probe, ProbeKind, Verify, WarmUp};
+pub use self::verify::{
+    ErrorCheck, Expect, LatencyCheck, NoData, OnInconclusive, Probe, ProbeKind, Verify, WarmUp,
+};
 use crate::digest::Digest;
 use crate::release::Schema;
 
@@ -50,8 +59,7 @@ impl Policy {
     /// # Errors
     /// Every mistake in it, in the order of their places; never an empty list.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let _ = text;
-        Err(Vec::new())
+        decode::policy(text)
     }
 
     /// The environment called `name`.
