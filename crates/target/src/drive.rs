@@ -30,6 +30,28 @@ pub enum News {
     Recorded(Event),
 }
 
+impl std::fmt::Display for News {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Begins { step, .. } => write!(f, "{step} …"),
+            Self::Recorded(event) => match event {
+                Event::Opened { plan } => write!(f, "plan {} opened", plan.digest().short()),
+                Event::Resumed => f.write_str("an earlier run left a rollout open: going on with it"),
+                Event::Started { .. } => f.write_str("begun"),
+                Event::Done { note, .. } => f.write_str(if note.is_empty() { "done" } else { note }),
+                Event::Failed { why, .. } => write!(f, "failed: {why}"),
+                Event::Reverting { why } => write!(f, "turning back: {why}"),
+                Event::Committed { revision } => write!(f, "{revision} is live"),
+                Event::Closed => f.write_str("the rollout is over"),
+                Event::Reverted { .. } => f.write_str("the environment is as it was before"),
+                Event::Stuck { why } => write!(f, "stuck: {why}"),
+                Event::Hold { reason, .. } => write!(f, "on hold: {reason}"),
+                Event::Unhold { .. } => f.write_str("no longer on hold"),
+            },
+        }
+    }
+}
+
 /// How driving ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Driven {

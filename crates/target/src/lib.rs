@@ -2,11 +2,17 @@
 //!
 //! Knows no CI system and prints nothing.
 
+#[cfg(unix)]
+pub mod document;
 pub mod drive;
 pub mod driver;
 pub mod fenced;
 #[cfg(unix)]
 pub mod host;
 pub mod judge;
+#[cfg(unix)]
+pub mod reach;
+#[cfg(unix)]
+pub mod stop;
 #[cfg(test)]
 mod sweep;

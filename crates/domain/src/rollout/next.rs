@@ -146,7 +146,9 @@ fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observa
     };
     match &seen.finished {
         None => Decision::Run { step: step.clone(), until: later(since, rollout.plan.clocks.step) },
-        Some(Finished::Done { note }) => Decision::Record(vec![Event::Done { way, index, note: note.clone() }]),
+        Some(Finished::Done { note }) => {
+            Decision::Record(vec![Event::Done { way, index, note: note.clone() }])
+        }
         Some(Finished::Failed { why: cause } | Finished::Held { why: cause }) => Decision::Record(vec![
             Event::Failed { way, index, why: cause.clone() },
             Event::Stuck { why: format!("{why}; and the way back stopped at `{step}`: {cause}") },

@@ -33,6 +33,8 @@ pub struct Record {
     pub way: Way,
     /// The step.
     pub step: Step,
+    /// When it began.
+    pub began: Timestamp,
     /// When it ended.
     pub at: Timestamp,
     /// How: what it says of itself, or why it was judged no.
@@ -170,7 +172,9 @@ impl Rollout {
             Event::Done { way, index, note } => self.end_step(*way, *index, at, Ok(note.clone()))?,
             Event::Failed { way, index, why } => self.end_step(*way, *index, at, Err(why.clone()))?,
             Event::Reverting { why } => match self.phase {
-                Phase::Forward { index, doing } if !self.is_committed() && self.plan.way_back != WayBack::None => {
+                Phase::Forward { index, doing }
+                    if !self.is_committed() && self.plan.way_back != WayBack::None =>
+                {
                     // Before the first step began there is nothing to undo.
                     let untouched = index == 0 && doing == Doing::Idle && self.done.is_empty();
                     let index = if untouched { self.plan.undo().len() } else { 0 };
@@ -203,10 +207,15 @@ impl Rollout {
         let Some(step) = self.step() else {
             return Err(format!("a step cannot end in state {}", self.word()));
         };
+        let mut began = at;
         match (&mut self.phase, way) {
-            (Phase::Forward { index: here, doing }, Way::Forward) | (Phase::Back { index: here, doing, .. }, Way::Back)
+            (Phase::Forward { index: here, doing }, Way::Forward)
+            | (Phase::Back { index: here, doing, .. }, Way::Back)
                 if *here == index && *doing != Doing::Idle =>
             {
+                if let Doing::Started(since) = *doing {
+                    began = since;
+                }
                 *doing = Doing::Idle;
                 // A step that was judged no is not passed: what follows it is decided by the next event.
                 if result.is_ok() || matches!(step, Step::Retire { .. }) {
@@ -216,7 +225,7 @@ impl Rollout {
             _ => return Err(format!("step {index} cannot end in state {}", self.word())),
         }
         self.progressed = at;
-        self.done.push(Record { way, step, at, result });
+        self.done.push(Record { way, step, began, at, result });
         Ok(())
     }
 }

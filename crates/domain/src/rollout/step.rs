@@ -34,7 +34,9 @@ impl Weights {
     #[must_use]
     pub fn split(new: Sequence, share: u16, old: Option<Sequence>) -> Self {
         match old {
-            Some(old) if share < Self::WHOLE => Self(BTreeMap::from([(new, share), (old, Self::WHOLE - share)])),
+            Some(old) if share < Self::WHOLE => {
+                Self(BTreeMap::from([(new, share), (old, Self::WHOLE - share)]))
+            }
             Some(_) | None => Self::all(new),
         }
     }

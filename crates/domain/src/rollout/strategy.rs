@@ -39,7 +39,11 @@ pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
         (Strategy::Canary { steps: shares, bake }, Some(_)) => {
             stage(&mut steps, new, instances);
             for share in shares {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100 times 100")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to 100 times 100"
+                )]
                 shift(&mut steps, takeover, (share.get() * 100.0).round() as u16, *bake);
             }
             shift(&mut steps, takeover, Weights::WHOLE, Span::millis(0));

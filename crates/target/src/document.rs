@@ -1,0 +1,140 @@
+//! What `deploy` and `rollback` say of a rollout: their own part of the JSON document.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windlass_domain::digest::Digest;
+use windlass_domain::journal::Way;
+use windlass_domain::policy::Strategy;
+use windlass_domain::release::{Release, Sequence};
+use windlass_domain::rollout::{Rollout, Step};
+
+use crate::host::control::{AgentState, Counts};
+
+/// The own part of the document of `deploy` and `rollback`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Own {
+    /// The release that was to become live.
+    pub release: Option<Release>,
+    /// Its revision on the target.
+    pub revision: Option<Sequence>,
+    /// The revision that was live before.
+    pub anchor: Option<Sequence>,
+    /// How it took over.
+    pub strategy: Option<Strategy>,
+    /// The sha256 of the plan.
+    pub plan: Option<Digest>,
+    /// The steps: with `--plan` those to come, else those done, in order.
+    pub steps: Vec<StepLine>,
+    /// What went through while it happened.
+    pub receipt: Option<Receipt>,
+    /// The reason of the hold that is in force afterwards.
+    pub hold: Option<String>,
+    /// What an earlier run had left open and this one ended first.
+    pub recovered: Option<String>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepLine {
+    /// What it is, for people: `shift r2 25%, r1 75%`.
+    pub step: String,
+    /// Which way it belongs to.
+    pub way: Way,
+    /// When it ended; absent in a plan.
+    #[schemars(with = "Option<String>")]
+    pub at: Option<Timestamp>,
+    /// How it ended; absent in a plan.
+    pub result: Option<String>,
+}
+
+/// What went through the target while a rollout was under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Receipt {
+    /// Requests.
+    pub sent: u64,
+    /// Requests that found no instance or no connection.
+    pub failed: u64,
+    /// By revision.
+    pub by_revision: BTreeMap<Sequence, RevisionReceipt>,
+    /// From the first shift to the last one's being settled.
+    pub switch_ms: Option<u64>,
+    /// From the decision to turn back until everything went to the old again.
+    pub rollback_ms: Option<u64>,
+}
+
+/// What went to one revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevisionReceipt {
+    /// Requests.
+    pub sent: u64,
+    /// Bad answers: 5xx, and connections that the service broke.
+    pub bad: u64,
+}
+
+impl StepLine {
+    /// The steps of a plan, to come.
+    #[must_use]
+    pub fn to_come(steps: &[Step]) -> Vec<Self> {
+        let line = |step: &Step| Self { step: step.to_string(), way: Way::Forward, at: None, result: None };
+        steps.iter().map(line).collect()
+    }
+
+    /// The steps of a rollout, done.
+    #[must_use]
+    pub fn done(rollout: &Rollout) -> Vec<Self> {
+        let line = |record: &windlass_domain::rollout::Record| Self {
+            step: record.step.to_string(),
+            way: record.way,
+            at: Some(record.at),
+            result: Some(match &record.result {
+                Ok(note) if note.is_empty() => "done".to_owned(),
+                Ok(note) => note.clone(),
+                Err(why) => format!("failed: {why}"),
+            }),
+        };
+        rollout.done.iter().map(line).collect()
+    }
+}
+
+impl Receipt {
+    /// What the agent counted between two looks, and the times of a rollout.
+    #[must_use]
+    pub fn between(before: &AgentState, after: &AgentState, rollout: &Rollout) -> Self {
+        let mut receipt = Self { switch_ms: switch_ms(rollout), rollback_ms: rollback_ms(rollout), ..Self::default() };
+        let counts = |state: &AgentState| -> BTreeMap<Sequence, Counts> {
+            state.revisions.iter().map(|one| (one.revision, one.counts)).collect()
+        };
+        let then = counts(before);
+        for (revision, now) in counts(after) {
+            let then = then.get(&revision).copied().unwrap_or_default();
+            // An agent that was started anew counts from nothing.
+            let since = |now: u64, then: u64| if now >= then { now - then } else { now };
+            let sent = since(now.requests, then.requests);
+            receipt.sent += sent;
+            receipt.failed += since(now.failed, then.failed);
+            receipt.by_revision.insert(revision, RevisionReceipt { sent, bad: since(now.bad, then.bad) });
+        }
+        receipt
+    }
+}
+
+fn switch_ms(rollout: &Rollout) -> Option<u64> {
+    let forward = |record: &&windlass_domain::rollout::Record| record.way == Way::Forward;
+    let first = rollout.done.iter().filter(forward).find(|record| matches!(record.step, Step::Shift { .. }))?;
+    let last = rollout.done.iter().filter(forward).rfind(|record| matches!(record.step, Step::Settle))?;
+    millis(first.began, last.at)
+}
+
+fn rollback_ms(rollout: &Rollout) -> Option<u64> {
+    let back = |record: &&windlass_domain::rollout::Record| record.way == Way::Back;
+    let first = rollout.done.iter().find(back)?;
+    let shift = rollout.done.iter().filter(back).find(|record| matches!(record.step, Step::Shift { .. }))?;
+    millis(first.began, shift.at)
+}
+
+fn millis(from: Timestamp, to: Timestamp) -> Option<u64> {
+    u64::try_from(to.duration_since(from).as_millis()).ok()
+}
