@@ -3,9 +3,11 @@
 //! Nothing here knows a clock, an environment variable, a file, a network or a future: time and observations are
 //! arguments, so that a thirty-minute canary is a millisecond test.
 
+pub mod approval;
 pub mod digest;
 pub mod explain;
 pub mod fence;
+pub mod freeze;
 pub mod journal;
 pub mod order;
 pub mod outcome;
