@@ -287,3 +287,42 @@ fn every_dependency_has_its_line_of_why() {
         "docs/dependencies.md lacks {missing:?} and still has {stale:?}"
     );
 }
+
+/// Every Rust source under `folder`, one after the other.
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()))
+    {
+        let path = entry.expect("an entry of a folder that can be listed").path();
+        if path.is_dir() {
+            all.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(
+                &fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+            );
+        }
+    }
+    all
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let page = read("docs/ARCHITECTURE.md");
+    let invariants =
+        page.split("\n## ").find_map(|part| part.strip_prefix("Invariants\n")).expect("the invariants");
+    let sources = sources(&root().join("crates")) + &sources(&root().join("tests"));
+    let rows: Vec<&str> = invariants.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 10, "{rows:?}");
+    for row in rows {
+        let held_by = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test holds this: {row}");
+        for name in names {
+            assert!(
+                sources.contains(&format!("fn {name}(")),
+                "there is no test {name}, which this row names: {row}"
+            );
+        }
+    }
+}
