@@ -45,8 +45,12 @@ impl Relation {
     pub fn order(self) -> Order {
         match self {
             Self::Unordered | Self::Same | Self::Newer => Order::Follows,
-            Self::Older => Order::Superseded { why: "the live release was built from a newer commit that contains this one" },
-            Self::Diverged => Order::Superseded { why: "the live release was built from a commit that this one does not contain" },
+            Self::Older => Order::Superseded {
+                why: "the live release was built from a newer commit that contains this one",
+            },
+            Self::Diverged => Order::Superseded {
+                why: "the live release was built from a commit that this one does not contain",
+            },
             Self::Unknown { why } => Order::Unclear { why },
         }
     }

@@ -1,3 +1,9 @@
-//! stub
+//! `rollback`: returns an environment to a release that it ran before.
 
-fn main() {}
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+
+fn main() -> ExitCode {
+    windlass_rollback::run(Context::capture())
+}

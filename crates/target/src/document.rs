@@ -9,7 +9,7 @@ use windlass_domain::digest::Digest;
 use windlass_domain::journal::Way;
 use windlass_domain::policy::Strategy;
 use windlass_domain::release::{Release, Sequence};
-use windlass_domain::rollout::{Rollout, Step};
+use windlass_domain::rollout::{Plan, Rollout, Step};
 
 use crate::host::control::{AgentState, Counts};
 
@@ -74,6 +74,60 @@ pub struct RevisionReceipt {
     pub bad: u64,
 }
 
+impl Own {
+    /// What a plan says, before anything is done.
+    #[must_use]
+    pub fn of_plan(plan: &Plan) -> Self {
+        Self {
+            release: Some(plan.release.clone()),
+            revision: Some(plan.release.sequence),
+            anchor: plan.anchor(),
+            strategy: Some(plan.strategy.clone()),
+            plan: Some(plan.digest()),
+            steps: StepLine::to_come(&plan.steps),
+            ..Self::default()
+        }
+    }
+
+    /// What a rollout did.
+    #[must_use]
+    pub fn of_rollout(rollout: &Rollout) -> Self {
+        Self { steps: StepLine::done(rollout), ..Self::of_plan(&rollout.plan) }
+    }
+
+    /// The facts for people, by name.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let text = |value: Option<String>| value.unwrap_or_default();
+        let receipt = self.receipt.as_ref();
+        let by_revision = receipt.map(|receipt| {
+            let lines = receipt.by_revision.iter().filter(|(_, one)| one.sent > 0);
+            lines
+                .map(|(revision, one)| format!("{revision} {} ({} bad)", one.sent, one.bad))
+                .collect::<Vec<_>>()
+                .join(", ")
+        });
+        vec![
+            ("release", text(self.release.as_ref().map(|release| release.artifact.to_string()))),
+            ("revision", text(self.revision.map(|revision| revision.to_string()))),
+            ("before", text(self.anchor.map(|anchor| anchor.to_string()))),
+            ("plan", text(self.plan.map(|plan| plan.to_string()))),
+            (
+                "requests",
+                text(receipt.map(|receipt| format!("{} sent, {} failed", receipt.sent, receipt.failed))),
+            ),
+            ("by", text(by_revision)),
+            ("switch", text(receipt.and_then(|receipt| receipt.switch_ms).map(|time| format!("{time} ms")))),
+            (
+                "way back",
+                text(receipt.and_then(|receipt| receipt.rollback_ms).map(|time| format!("{time} ms"))),
+            ),
+            ("recovered", text(self.recovered.clone())),
+            ("hold", text(self.hold.clone())),
+        ]
+    }
+}
+
 impl StepLine {
     /// The steps of a plan, to come.
     #[must_use]
@@ -103,7 +157,8 @@ impl Receipt {
     /// What the agent counted between two looks, and the times of a rollout.
     #[must_use]
     pub fn between(before: &AgentState, after: &AgentState, rollout: &Rollout) -> Self {
-        let mut receipt = Self { switch_ms: switch_ms(rollout), rollback_ms: rollback_ms(rollout), ..Self::default() };
+        let mut receipt =
+            Self { switch_ms: switch_ms(rollout), rollback_ms: rollback_ms(rollout), ..Self::default() };
         let counts = |state: &AgentState| -> BTreeMap<Sequence, Counts> {
             state.revisions.iter().map(|one| (one.revision, one.counts)).collect()
         };
@@ -123,7 +178,8 @@ impl Receipt {
 
 fn switch_ms(rollout: &Rollout) -> Option<u64> {
     let forward = |record: &&windlass_domain::rollout::Record| record.way == Way::Forward;
-    let first = rollout.done.iter().filter(forward).find(|record| matches!(record.step, Step::Shift { .. }))?;
+    let first =
+        rollout.done.iter().filter(forward).find(|record| matches!(record.step, Step::Shift { .. }))?;
     let last = rollout.done.iter().filter(forward).rfind(|record| matches!(record.step, Step::Settle))?;
     millis(first.began, last.at)
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use windlass_domain::fence::{Lease, Owner, Refusal};
 use windlass_domain::journal::{Entry, Event, Head};
+use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
@@ -62,6 +63,18 @@ impl std::fmt::Display for DriverError {
             Self::Head(head) => write!(f, "the journal has moved on to entry {}", head.number),
             Self::Judged { why, .. } => f.write_str(why),
             Self::Unreachable { attempt, .. } => f.write_str(attempt),
+        }
+    }
+}
+
+impl DriverError {
+    /// What a run that met it ends with: a fence or a journal that moved on means somebody else is at work.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Fence(_) | Self::Head(_) => Outcome::Refused,
+            Self::Judged { .. } => Outcome::Failed,
+            Self::Unreachable { .. } => Outcome::Unknown,
         }
     }
 }

@@ -34,6 +34,19 @@ pub struct Fenced {
     renewal: JoinHandle<()>,
 }
 
+/// A run that will claim the fence; `who` is for people.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn owner(who: String) -> Result<Owner, DriverError> {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).map_err(|error| DriverError::Unreachable {
+        attempt: "cannot make a token for this run".to_owned(),
+        source: error.to_string().into(),
+    })?;
+    Ok(Owner { run: token.iter().map(|byte| format!("{byte:02x}")).collect(), who })
+}
+
 /// The journal was read but cannot be replayed: a human must look.
 #[derive(Debug)]
 pub struct Unreplayable(pub windlass_domain::journal::NotReplayable);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::entry::{Entry, Event, Head};
 use crate::release::{Release, Sequence};
-use crate::rollout::{Phase, Rollout};
+use crate::rollout::{End, Phase, Rollout};
 
 /// What a journal says of its environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,7 +69,13 @@ impl std::error::Error for NotReplayable {}
 
 impl Default for History {
     fn default() -> Self {
-        Self { head: Head::EMPTY, releases: BTreeMap::new(), commits: Vec::new(), hold: None, rollouts: Vec::new() }
+        Self {
+            head: Head::EMPTY,
+            releases: BTreeMap::new(),
+            commits: Vec::new(),
+            hold: None,
+            rollouts: Vec::new(),
+        }
     }
 }
 
@@ -95,7 +101,17 @@ impl History {
         self.record(&entry.event, entry.at, &entry.by, head)
     }
 
-    fn record(&mut self, event: &Event, at: Timestamp, by: &str, head: Head) -> Result<(), NotReplayable> {
+    /// Takes an event that was just appended, when its entry has not been read back.
+    ///
+    /// # Errors
+    /// When it cannot follow.
+    pub fn record(
+        &mut self,
+        event: &Event,
+        at: Timestamp,
+        by: &str,
+        head: Head,
+    ) -> Result<(), NotReplayable> {
         let refuse = |why: String| NotReplayable { number: head.number, why };
         match event {
             Event::Opened { plan } => {
@@ -106,7 +122,8 @@ impl History {
                 self.rollouts.push(Rollout::open((**plan).clone(), at, by.to_owned()));
             }
             Event::Hold { reason, until } => {
-                self.hold = Some(Hold { reason: reason.clone(), by: by.to_owned(), since: at, until: *until });
+                self.hold =
+                    Some(Hold { reason: reason.clone(), by: by.to_owned(), since: at, until: *until });
             }
             Event::Unhold { .. } => self.hold = None,
             Event::Resumed
@@ -161,6 +178,13 @@ impl History {
     #[must_use]
     pub fn held(&self, now: Timestamp) -> Option<&Hold> {
         self.hold.as_ref().filter(|hold| hold.until.is_none_or(|until| until > now))
+    }
+
+    /// Whether the last rollout ended stuck and nothing was committed since: what serves may not be what is live by
+    /// the ledger.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.rollouts.last().is_some_and(|rollout| matches!(rollout.phase, Phase::Over(End::Stuck { .. })))
     }
 
     /// Where `rollback` goes when it is not told: to what was live before the live release first was. A rollback

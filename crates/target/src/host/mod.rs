@@ -1,20 +1,23 @@
 //! The host driver: a plain machine, by its agent `windlassd`.
 
-#[cfg(unix)]
+mod asleep;
 mod client;
 pub mod control;
-#[cfg(unix)]
 mod start;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head};
 use windlass_domain::policy::Span;
+use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Step;
 
+pub use self::asleep::asleep;
 pub use self::client::{Client, Unusable};
 use self::control::{
     AgentState, Append, Appended, Applied, Apply, Claim, Configure, Package, Place, ReleaseLease, Shutdown,
@@ -27,7 +30,7 @@ use crate::driver::{Capabilities, Driver, DriverError, Seen};
 pub struct Host {
     client: Client,
     place: Place,
-    packages: Vec<(windlass_domain::release::Sequence, Package)>,
+    packages: Arc<Mutex<BTreeMap<Sequence, Package>>>,
     clock: Span,
 }
 
@@ -35,12 +38,16 @@ impl Host {
     /// The host whose agent keeps its files in `root`. `clock` is the longest that a step may take.
     #[must_use]
     pub fn new(root: &std::path::Path, place: Place, clock: Span) -> Self {
-        Self { client: Client::new(root), place, packages: Vec::new(), clock }
+        Self { client: Client::new(root), place, packages: Arc::default(), clock }
     }
 
     /// Says where the files of a revision lie, for its `stage` step.
-    pub fn package(&mut self, revision: windlass_domain::release::Sequence, package: Package) {
-        self.packages.push((revision, package));
+    pub fn package(&self, revision: Sequence, package: Package) {
+        self.packages().insert(revision, package);
+    }
+
+    fn packages(&self) -> std::sync::MutexGuard<'_, BTreeMap<Sequence, Package>> {
+        self.packages.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The agent's client.
@@ -100,8 +107,7 @@ impl Driver for Host {
         if let Step::Stage { revision, .. } = step {
             let configure = Configure { epoch: lease.epoch, place: self.place.clone() };
             let _: AgentState = self.client.tell("/v1/configure", &configure).await?;
-            package =
-                self.packages.iter().rev().find(|(of, _)| of == revision).map(|(_, package)| package.clone());
+            package = self.packages().get(revision).cloned();
         }
         let apply = Apply { epoch: lease.epoch, step: step.clone(), package };
         // The drive loop keeps the step's clock; this only bounds a silent agent a little later.
@@ -112,16 +118,7 @@ impl Driver for Host {
 
     async fn read(&self) -> Result<Vec<Entry>, DriverError> {
         let bytes = self.client.get_bytes("/v1/journal").await?;
-        bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| {
-                serde_json::from_slice(line).map_err(|error| DriverError::Unreachable {
-                    attempt: format!("cannot read the journal of {}", self.client.socket().display()),
-                    source: error.into(),
-                })
-            })
-            .collect()
+        asleep::entries(&bytes, self.client.socket())
     }
 
     async fn append(

@@ -1,0 +1,132 @@
+//! The plan of a rollback: where to, and whether the way is there.
+
+use windlass_ci::fail::{Failure, Result};
+use windlass_domain::journal::History;
+use windlass_domain::policy::{Environment, Span, Strategy};
+use windlass_domain::release::{Release, Sequence};
+use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile_rollback};
+use windlass_target::driver::Seen;
+use windlass_target::host::control::Launch;
+
+use crate::args::{Arguments, To};
+use crate::topics;
+
+/// The plan.
+///
+/// # Errors
+/// Invalid (2) when no such release was ever live; refused (6) when its files are gone or it cannot read the data.
+pub(crate) fn plan(
+    environment: &Environment,
+    history: &History,
+    seen: &Seen,
+    arguments: &Arguments,
+) -> Result<Plan> {
+    let Some(live) = history.live().map(|commit| commit.revision) else {
+        return Err(Failure::invalid(&topics::NOTHING, format!("nothing is live in {}", environment.name)));
+    };
+    let to = destination(environment, history, live, arguments.to)?;
+    let release =
+        history.releases.get(&to).cloned().ok_or_else(|| unknown(environment, "is not in the ledger"))?;
+    if !seen.revisions.iter().any(|(staged, _)| *staged == to) {
+        return Err(Failure::refused(
+            &topics::GONE,
+            format!("the files of {to} are not on the target any more"),
+        )
+        .hint(format!("staged are: {}", list(seen.revisions.iter().map(|(staged, _)| *staged)))));
+    }
+    reads_todays_data(history, &release)?;
+    let takeover = Takeover {
+        new: to,
+        old: Some(live),
+        instances: instances(&release),
+        verify: false,
+        keep: history.keep(to, environment.keep),
+    };
+    let current = history.releases.get(&live);
+    // After a stuck rollout the way leads to what the ledger calls live, and there is nothing else to return to.
+    let way_back = if to == live {
+        WayBack::None
+    } else {
+        WayBack::Anchor { revision: live, instances: current.map_or(1, instances) }
+    };
+    Ok(Plan {
+        environment: environment.name.clone(),
+        intent: Intent::Rollback { reason: arguments.reason.clone(), hold: !arguments.no_hold },
+        way_back,
+        strategy: Strategy::BlueGreen { bake: Span::millis(0) },
+        steps: compile_rollback(&takeover),
+        clocks: environment.clocks,
+        release,
+    })
+}
+
+fn destination(
+    environment: &Environment,
+    history: &History,
+    live: Sequence,
+    to: Option<To>,
+) -> Result<Sequence> {
+    let was_live = |revision: Sequence| history.commits.iter().any(|commit| commit.revision == revision);
+    let chosen = match to {
+        None if history.is_stuck() => live,
+        None => history.before_live().ok_or_else(|| {
+            Failure::invalid(
+                &topics::NOTHING,
+                format!("nothing was live in {} before {live}", environment.name),
+            )
+        })?,
+        Some(To::Sequence(sequence)) => sequence,
+        Some(To::Digest(digest)) => {
+            let mut commits = history.commits.iter().rev().map(|commit| commit.revision);
+            let artifact =
+                |revision: &Sequence| history.releases.get(revision).map(|release| release.artifact);
+            commits.find(|revision| artifact(revision) == Some(digest)).ok_or_else(|| {
+                unknown(environment, &format!("with the artifact {digest} was never live there"))
+            })?
+        }
+    };
+    if chosen == live && !history.is_stuck() {
+        return Err(unknown(environment, &format!("{chosen} is the live one")));
+    }
+    if !was_live(chosen) {
+        return Err(unknown(environment, &format!("{chosen} was never live there"))
+            .hint(format!("live were: {}", list(history.commits.iter().map(|commit| commit.revision)))));
+    }
+    Ok(chosen)
+}
+
+fn unknown(environment: &Environment, why: &str) -> Failure {
+    Failure::invalid(&topics::WHICH, format!("no way to go there in {}: the release {why}", environment.name))
+        .hint(format!("see `windlass history -e {}`", environment.name))
+}
+
+fn list(revisions: impl Iterator<Item = Sequence>) -> String {
+    let mut revisions: Vec<Sequence> = revisions.collect();
+    revisions.sort_unstable();
+    revisions.dedup();
+    revisions.iter().map(Sequence::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn instances(release: &Release) -> u16 {
+    serde_json::from_value::<Launch>(release.parameters.clone()).map_or(1, |launch| launch.instances)
+}
+
+fn reads_todays_data(history: &History, release: &Release) -> Result<()> {
+    match (history.schema_written(), release.schema) {
+        (Some(written), Some(schema)) if !schema.reads(written) => Err(Failure::refused(
+            &topics::SCHEMA,
+            format!(
+                "{} reads schemas {} to {}, and the data was written under {written}",
+                release.sequence, schema.reads_from, schema.reads_to
+            ),
+        )),
+        (Some(written), None) => Err(Failure::refused(
+            &topics::SCHEMA,
+            format!(
+                "{} does not say which schemas it reads, and the data was written under {written}",
+                release.sequence
+            ),
+        )),
+        (_, _) => Ok(()),
+    }
+}
