@@ -1,3 +1,9 @@
-//! stub
+//! The `security-scan` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+
+fn main() -> ExitCode {
+    windlass_security_scan::run(Context::capture())
+}

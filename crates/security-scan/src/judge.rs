@@ -1,0 +1,159 @@
+//! The scan from beginning to end: list, scan, judge, write, attest.
+
+use std::path::Path;
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use windlass_ci::fail::{Failure, Result};
+use windlass_ci::report::Report;
+use windlass_ci::session::Session;
+use windlass_domain::outcome::Outcome;
+
+use crate::args::Arguments;
+use crate::attest::{self, Subject};
+use crate::dependencies::{self, Dependencies, Question};
+use crate::document::{DatabaseAge, Own, Scanned};
+use crate::finding::{self, Finding, Kind};
+use crate::gap::Gap;
+use crate::secrets::{self, Secrets};
+use crate::severity::Severity;
+use crate::{human, markdown, reasons, sarif, topics, tree};
+
+/// Everything that the scan came to.
+pub(crate) struct Scan {
+    /// The scan of dependencies, where it was asked for.
+    pub(crate) dependencies: Option<Dependencies>,
+    /// The scan for secrets, where it was asked for.
+    pub(crate) secrets: Option<Secrets>,
+    /// All findings, sorted.
+    pub(crate) findings: Vec<Finding>,
+    /// All gaps.
+    pub(crate) gaps: Vec<Gap>,
+    /// From which severity on findings fail it.
+    pub(crate) fail_on: Severity,
+}
+
+impl Scan {
+    /// A finding fails it, also where something could not be scanned; a gap makes it unknown; else it passed.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.findings.iter().any(|finding| finding.fails(self.fail_on)) {
+            Outcome::Failed
+        } else if self.gaps.is_empty() {
+            Outcome::Passed
+        } else {
+            Outcome::Unknown
+        }
+    }
+
+    /// How many findings of this kind and severity count.
+    pub(crate) fn count(&self, kind: Kind, severity: Severity) -> usize {
+        self.counting(kind).filter(|finding| finding.severity == severity).count()
+    }
+
+    /// The findings of this kind that count.
+    pub(crate) fn counting(&self, kind: Kind) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.kind == kind && finding.counts())
+    }
+
+    /// The tool's own part of the document.
+    fn own(&self) -> Own {
+        let secrets = self.secrets.as_ref();
+        let dependencies = self.dependencies.as_ref();
+        let database = dependencies.and_then(|scan| scan.database.as_ref());
+        Own {
+            findings: self.findings.clone(),
+            scanned: Scanned {
+                files: secrets.map_or(0, |scan| scan.files),
+                bytes: secrets.map_or(0, |scan| scan.bytes),
+                binaries: secrets.map_or(0, |scan| scan.binaries),
+                packages: dependencies.map_or(0, |scan| scan.packages),
+                databases: database
+                    .map(|database| DatabaseAge { name: "rustsec".to_owned(), age_ms: database.age_ms })
+                    .into_iter()
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// Scans, and reports what came of it.
+pub(crate) fn judge(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
+    let begun = Instant::now();
+    // What could refuse the run refuses it before it takes time.
+    let subject = attest::subject(session)?;
+    let scan = scan(session, arguments)?;
+    let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+    let finished = session.context.started.checked_add(elapsed).unwrap_or(session.context.started);
+    let sarif = write_sarif(session, arguments, &scan)?;
+    let attested = match &subject {
+        Subject::Artifact(_) if session.common.plan => "nothing appended: --plan".to_owned(),
+        Subject::Artifact(digest) => attest::append(session, &scan, *digest, finished)?,
+        Subject::None(why) => format!("nothing appended: {why}"),
+    };
+    let mut report = Report::new(scan.outcome());
+    report.artifact = match subject {
+        Subject::Artifact(digest) => Some(digest),
+        Subject::None(_) => None,
+    };
+    report.reasons = reasons::reasons(&scan);
+    report.text = human::text(&scan, &attested);
+    report.markdown = markdown::text(&scan, &attested);
+    report.annotations = reasons::annotations(&scan);
+    report.files = sarif.into_iter().collect();
+    report.own = scan.own();
+    Ok(report)
+}
+
+fn scan(session: &Session, arguments: &Arguments) -> Result<Scan> {
+    let folder = &session.context.folder;
+    let root = arguments.path.as_ref().map_or_else(|| folder.clone(), |path| folder.join(path));
+    let tree = tree::list(&root, folder).map_err(|error| {
+        Failure::invalid(&topics::PATH, format!("cannot scan {}", root.display())).because(error)
+    })?;
+    session.progress.now("scanning");
+    let dependencies = arguments.wants(Kind::Dependency).then(|| {
+        let question = Question {
+            database: arguments.database.as_deref(),
+            max_age: arguments.max_age.0,
+            demanded: !arguments.only.is_empty(),
+        };
+        dependencies::scan(&tree, &question, &session.context)
+    });
+    let secrets = arguments.wants(Kind::Secret).then(|| secrets::scan(&tree));
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut gaps = Vec::new();
+    if let Some(scan) = &dependencies {
+        findings.extend_from_slice(&scan.findings);
+        gaps.extend_from_slice(&scan.gaps);
+    }
+    if let Some(scan) = &secrets {
+        findings.extend_from_slice(&scan.findings);
+        gaps.extend_from_slice(&scan.gaps);
+    }
+    finding::sort(&mut findings);
+    Ok(Scan { dependencies, secrets, findings, gaps, fail_on: arguments.fail_on })
+}
+
+/// Writes the SARIF file, and says under which name it is an output. With `--plan` nothing is written.
+fn write_sarif(
+    session: &Session,
+    arguments: &Arguments,
+    scan: &Scan,
+) -> Result<Option<(String, std::path::PathBuf)>> {
+    if session.common.plan {
+        return Ok(None);
+    }
+    let path = match &arguments.sarif {
+        Some(path) => session.context.folder.join(path),
+        None => session.report_dir().join("security-scan.sarif"),
+    };
+    write(&path, &sarif::log(scan))?;
+    Ok(Some(("sarif-path".to_owned(), path)))
+}
+
+fn write(path: &Path, log: &serde_json::Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(log).expect("a log has only string keys");
+    windlass_ci::file::write_whole(path, text.as_bytes()).map_err(|error| {
+        Failure::unknown(&topics::SARIF_FILE, format!("cannot write {}", path.display())).because(error)
+    })
+}
