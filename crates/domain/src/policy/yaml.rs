@@ -15,7 +15,7 @@ pub(super) const LARGEST: usize = 1024 * 1024;
 /// How deeply lists and maps may nest. The grammar needs seven.
 const DEEPEST: usize = 32;
 /// How many values a file may have, aliases expanded.
-const MOST_NODES: usize = 50_000;
+const MOST_NODES: usize = 10_000;
 
 /// A value and the bytes of the source it was read from.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub(super) struct SyntaxError {
     pub(super) span: Range<usize>,
     /// What is wrong.
     pub(super) message: String,
+    /// What to do; empty where the message says it.
+    pub(super) hint: &'static str,
 }
 
 /// Reads `source`, whose spans are then relative to its start. An empty file is [`Value::Null`].
@@ -61,7 +63,7 @@ pub(super) fn read(source: &str) -> Result<Node, SyntaxError> {
     budget.max_events = 4 * MOST_NODES;
     budget.max_aliases = 256;
     budget.max_anchors = 64;
-    budget.max_documents = 1;
+    budget.max_documents = 2;
     budget.max_total_scalar_bytes = LARGEST;
     let mut aliases = AliasLimits::default();
     aliases.max_total_replayed_events = 10_000;
@@ -81,11 +83,45 @@ pub(super) fn read(source: &str) -> Result<Node, SyntaxError> {
     match read {
         Ok(Some(raw)) => Ok(resolve(raw, source)),
         Ok(None) => Ok(Node { span: 0..0, value: Value::Null }),
-        Err(error) => {
-            let span = error.location().map_or(0..0, |location| range(location, source));
-            Err(SyntaxError { span, message: message(&error.without_snippet().to_string()) })
-        }
+        Err(error) => Err(syntax_error(error.without_snippet(), source)),
     }
+}
+
+fn syntax_error(error: &serde_yaml::Error, source: &str) -> SyntaxError {
+    let span = error.location().map_or(0..0, |location| range(location, source));
+    let fail = |span, message: &str, hint| SyntaxError { span, message: message.to_owned(), hint };
+    match error {
+        serde_yaml::Error::MultipleDocuments { .. } => fail(
+            span,
+            "a second document begins here",
+            "a policy is one document: remove `---` and what follows",
+        ),
+        serde_yaml::Error::Budget { .. }
+        | serde_yaml::Error::AliasReplayLimitExceeded { .. }
+        | serde_yaml::Error::AliasExpansionLimitExceeded { .. }
+        | serde_yaml::Error::AliasReplayStackDepthExceeded { .. } => fail(
+            span,
+            "larger, deeper or more often repeated than a policy can be",
+            "write it out, and flatter",
+        ),
+        _ => match tab(source) {
+            Some(at) => fail(at..at + 1, "a tab indents this line", "YAML is indented by spaces only"),
+            None => fail(span, &message(&error.to_string()), ""),
+        },
+    }
+}
+
+/// The first tab that indents a line.
+fn tab(source: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in source.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(at) = line[..indent].find('\t') {
+            return Some(start + at);
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// The library's message in our form: one line, lower case, no full stop, no place of its own.
@@ -105,6 +141,7 @@ enum Raw {
     Mapping(Vec<(Spanned<Raw>, Spanned<Raw>)>),
 }
 
+/// The bytes of a place. Errors of the scanner have no byte offsets; theirs are counted from line and column.
 fn range(location: Location, source: &str) -> Range<usize> {
     let span = location.span();
     let clamp = |offset: u64| {
@@ -114,9 +151,20 @@ fn range(location: Location, source: &str) -> Range<usize> {
         }
         offset
     };
-    let start = clamp(span.byte_offset().unwrap_or(0));
-    let end = clamp(span.byte_offset().unwrap_or(0).saturating_add(span.byte_len().unwrap_or(0)));
-    start..end.max(start)
+    let Some(offset) = span.byte_offset() else {
+        let start = offset_of(location, source);
+        return start..start;
+    };
+    let start = clamp(offset);
+    start..clamp(offset.saturating_add(span.byte_len().unwrap_or(0))).max(start)
+}
+
+fn offset_of(location: Location, source: &str) -> usize {
+    let line = usize::try_from(location.line()).unwrap_or(usize::MAX).saturating_sub(1);
+    let column = usize::try_from(location.column()).unwrap_or(usize::MAX).saturating_sub(1);
+    let Some(text) = source.split_inclusive('\n').nth(line) else { return source.len() };
+    let before: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
+    before + text.char_indices().nth(column).map_or(text.trim_end().len(), |(at, _)| at)
 }
 
 fn resolve(raw: Spanned<Raw>, source: &str) -> Node {

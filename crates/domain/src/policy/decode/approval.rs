@@ -1,17 +1,22 @@
 //! `approval`: who must agree.
 
+use std::ops::Range;
+
 use super::fields::Entry;
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
 use crate::policy::yaml::Value;
 use crate::policy::{Approval, Span};
 
+/// Approvers and where each stands.
+pub(super) type Approvers = Vec<(String, Range<usize>)>;
+
 /// The forms of an approver.
 const FORMS: &str = "write `key:NAME`, `team:NAME` or `user:NAME`";
 
 impl Decoder {
     /// The long form only: a number alone would not say whose agreement counts.
-    pub(super) fn approval(&mut self, entry: &Entry<'_>) -> Option<Approval> {
+    pub(super) fn approval(&mut self, entry: &Entry<'_>, places: &mut Approvers) -> Option<Approval> {
         if !matches!(entry.node.value, Value::Mapping(_)) {
             self.wrong_type(
                 entry,
@@ -23,14 +28,14 @@ impl Decoder {
         let fields = self.fields(entry, &shape::APPROVAL)?;
         let from = self
             .required(&fields, "from", "from: [\"team:release\"]")
-            .and_then(|entry| self.approvers(&entry));
+            .and_then(|entry| self.approvers(&entry, places));
         let count = fields.get("count").map_or(Some(1), |entry| self.count(&entry, 1, 100));
         let not_author = fields.get("not_author").map_or(Some(true), |entry| self.boolean(&entry));
         let max_age = self.span_or(fields.get("max_age"), Zero::Refused, Span::minutes(24 * 60));
         Some(Approval { count: count?, from: from?, not_author: not_author?, max_age: max_age? })
     }
 
-    fn approvers(&mut self, entry: &Entry<'_>) -> Option<Vec<String>> {
+    fn approvers(&mut self, entry: &Entry<'_>, places: &mut Approvers) -> Option<Vec<String>> {
         let items = self.items(entry);
         if items.is_empty() {
             self.report(&topics::APPROVAL, &entry.key, "an approval from nobody can never be given", FORMS);
@@ -49,7 +54,10 @@ impl Decoder {
                     );
                     whole = false;
                 }
-                Some(one) => from.push(one),
+                Some(one) => {
+                    places.push((one.clone(), item.place().clone()));
+                    from.push(one);
+                }
                 None => whole = false,
             }
         }

@@ -40,6 +40,9 @@ impl Decoder {
                 &topics::UNIT,
                 format!("`{}` is measured as {}, not as `{value}`", metric.name, metric.unit.described()),
             ),
+            None if value.is_empty() => {
+                (&topics::BOUND, format!("`{}` has a comparison without a value", metric.name))
+            }
             None => (&topics::BOUND, format!("`{}` cannot be compared with `{value}`", metric.name)),
         };
         let hint =

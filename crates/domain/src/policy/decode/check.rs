@@ -6,20 +6,25 @@ use super::environment::Draft;
 use super::{Decoder, suggest, topics};
 use crate::policy::{EvidenceDemand, EvidenceKind, KeyPolicy, Strategy, Target};
 
+/// What is known of `keys`.
+pub(super) struct Keys<'k> {
+    /// The keys, where all of them could be read.
+    pub(super) read: Option<&'k BTreeMap<String, KeyPolicy>>,
+    /// Their names; `None` where not even those are known.
+    pub(super) names: Option<Vec<&'k str>>,
+}
+
 impl Decoder {
-    /// Checks all environments against each other and the keys. `keys` is `None` where they could not be read; their
-    /// names then still count as known.
-    pub(super) fn check(
-        &mut self,
-        drafts: &[Draft],
-        keys: Option<&BTreeMap<String, KeyPolicy>>,
-        key_names: &[&str],
-    ) {
+    /// Checks all environments against each other and the keys.
+    pub(super) fn check(&mut self, drafts: &[Draft], keys: &Keys<'_>) {
         let names: Vec<&str> = drafts.iter().map(|draft| draft.name.as_str()).collect();
         for draft in drafts {
             self.check_needs(draft, &names);
-            self.check_evidence(draft, key_names);
-            self.check_approval(draft, keys, key_names);
+            if let Some(known) = &keys.names {
+                self.check_evidence(draft, known);
+                self.check_approvers(draft, keys.read, known);
+            }
+            self.check_count(draft);
             self.check_strategy(draft);
         }
         self.check_circles(drafts);
@@ -41,7 +46,9 @@ impl Decoder {
             } else if !names.contains(&need.as_str()) {
                 let others: Vec<&str> = names.iter().copied().filter(|name| *name != draft.name).collect();
                 let message = format!("`needs` names `{need}`, and no environment is called that");
-                self.report(&topics::NEEDS, place, message, suggest(need, &others));
+                let hint =
+                    if others.is_empty() { "this file has no other".into() } else { suggest(need, &others) };
+                self.report(&topics::NEEDS, place, message, hint);
             }
         }
     }
@@ -87,46 +94,37 @@ impl Decoder {
         }
     }
 
-    fn check_approval(
-        &mut self,
-        draft: &Draft,
-        keys: Option<&BTreeMap<String, KeyPolicy>>,
-        key_names: &[&str],
-    ) {
-        let (Some(place), Some(approval)) =
-            (&draft.approval, draft.environment.as_ref().and_then(|one| one.approval.as_ref()))
-        else {
-            return;
-        };
-        for name in approval.from.iter().filter_map(|from| from.strip_prefix("key:")) {
-            if !key_names.contains(&name) {
+    fn check_approvers(&mut self, draft: &Draft, keys: Option<&BTreeMap<String, KeyPolicy>>, known: &[&str]) {
+        for (from, place) in &draft.approvers {
+            let Some(name) = from.strip_prefix("key:") else { continue };
+            let key = keys.and_then(|keys| keys.get(name));
+            if !known.contains(&name) {
                 let message = format!("`approval` names the key `{name}`, and `keys` has none called that");
-                let hint = if key_names.is_empty() {
-                    "list it under `keys`".into()
-                } else {
-                    suggest(name, key_names)
-                };
+                let hint =
+                    if known.is_empty() { "list it under `keys`".into() } else { suggest(name, known) };
                 self.report(&topics::APPROVAL, place, message, hint);
-            } else if keys
-                .and_then(|keys| keys.get(name))
-                .is_some_and(|key| !key.signs.contains(&EvidenceKind::Approval))
-            {
+            } else if key.is_some_and(|key| !key.signs.contains(&EvidenceKind::Approval)) {
                 let message = format!("the key `{name}` may not sign approvals");
                 let hint = format!("add `approval` to `signs` of `{name}`");
                 self.report(&topics::APPROVAL, place, message, hint);
             }
         }
+    }
+
+    /// A team may have any number of people; a key and a user are one each.
+    fn check_count(&mut self, draft: &Draft) {
+        let Some((place, approval)) = &draft.approval else { return };
         let people = approval.from.len();
-        let all_keys = approval.from.iter().all(|from| from.starts_with("key:") || from.starts_with("user:"));
-        if all_keys && usize::try_from(approval.count).unwrap_or(usize::MAX) > people {
+        let counted = approval.from.iter().all(|from| from.starts_with("key:") || from.starts_with("user:"));
+        if counted && usize::try_from(approval.count).unwrap_or(usize::MAX) > people {
             let message = format!("{} people must agree, and only {people} may", approval.count);
             self.report(&topics::APPROVAL, place, message, "name more approvers, or lower `count`");
         }
     }
 
     fn check_strategy(&mut self, draft: &Draft) {
-        let (Some(place), Some(environment)) = (&draft.strategy, &draft.environment) else { return };
-        if let (Target::Exec(exec), Strategy::Canary { .. }) = (&environment.target, &environment.strategy)
+        let Some((place, strategy)) = &draft.strategy else { return };
+        if let (Some(Target::Exec(exec)), Strategy::Canary { .. }) = (&draft.target, strategy)
             && !exec.weights
         {
             let message = "a canary needs weights, and this exec target can only flip";
@@ -134,10 +132,11 @@ impl Decoder {
                 "say `weights: true` where its command can split traffic, or use `strategy: blue-green`";
             self.report(&topics::STRATEGY, place, message, hint);
         }
-        let total = environment.clocks.total;
-        if let Some(bakes) = draft.bakes().filter(|bakes| *bakes > total) {
+        if let (Some(clocks), Some(bakes)) = (draft.clocks, draft.bakes())
+            && bakes > clocks.total
+        {
             let message =
-                format!("the strategy bakes for {bakes}, and the rollout is reverted after {total}");
+                format!("the strategy bakes for {bakes}, and the rollout is reverted after {}", clocks.total);
             self.report(&topics::STRATEGY, place, message, "bake shorter, or raise `clocks.total`");
         }
     }

@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
+use super::approval::Approvers;
 use super::fields::Entry;
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
-use crate::policy::{Clocks, Environment, EvidenceDemand, Gates, Span, Strategy};
+use crate::policy::{Approval, Clocks, Environment, EvidenceDemand, Gates, Span, Strategy, Target};
 
 const EVIDENCE: [(&str, EvidenceDemand); 2] =
     [("signed", EvidenceDemand::Signed), ("unsigned", EvidenceDemand::Unsigned)];
+
+/// The most environments of one policy: what is walked by recursion is bounded.
+const MOST: usize = 200;
 
 /// How many committed revisions stay staged where the file does not say.
 const KEEP: u32 = 3;
@@ -26,10 +30,16 @@ pub(super) struct Draft {
     pub(super) needs: Vec<(String, Range<usize>)>,
     /// Whether it accepts unsigned evidence, where that could be read.
     pub(super) evidence: Option<EvidenceDemand>,
-    /// Where its approvers stand.
-    pub(super) approval: Option<Range<usize>>,
-    /// Where its strategy stands.
-    pub(super) strategy: Option<Range<usize>>,
+    /// Who may approve, with the place of each.
+    pub(super) approvers: Approvers,
+    /// The approval, where it could be read, and its place.
+    pub(super) approval: Option<(Range<usize>, Approval)>,
+    /// The target, where it could be read.
+    pub(super) target: Option<Target>,
+    /// The strategy, where it could be read, and its place.
+    pub(super) strategy: Option<(Range<usize>, Strategy)>,
+    /// The clocks, where they could be read.
+    pub(super) clocks: Option<Clocks>,
 }
 
 impl Decoder {
@@ -39,6 +49,11 @@ impl Decoder {
         if named.is_empty() {
             let hint = "add at least one, for example `dev:`";
             self.report(&topics::MISSING_KEY, &entry.key, "no environment is listed", hint);
+            return None;
+        }
+        if let Some(entry) = named.get(MOST) {
+            let message = format!("{} environments are too many", named.len());
+            self.report(&topics::VALUE, &entry.key, message, format!("a policy has at most {MOST}"));
             return None;
         }
         Some(named.iter().map(|entry| self.environment(entry)).collect())
@@ -52,8 +67,11 @@ impl Decoder {
             place: entry.key.clone(),
             needs: Vec::new(),
             evidence: None,
+            approvers: Vec::new(),
             approval: None,
+            target: None,
             strategy: None,
+            clocks: None,
         };
         let read = self.body(entry, &mut draft);
         draft.environment = read.filter(|_| named);
@@ -65,13 +83,12 @@ impl Decoder {
         let needs_entry = fields.get("needs");
         let needs = needs_entry.as_ref().map_or(Some(()), |entry| self.needs(entry, draft));
         let soak = fields.get("soak").map(|entry| (entry.key.clone(), self.span(&entry, Zero::Allowed)));
-        if let (Some((place, _)), true) = (&soak, needs_entry.is_none()) {
+        let no_needs = needs.is_some() && draft.needs.is_empty();
+        if let (Some((place, _)), true) = (&soak, no_needs) {
             let hint = "say where it must have been live: `needs: [staging]`";
             self.report(&topics::NEEDS, place, "`soak` stands without `needs`", hint);
         }
-        let demands = (needs_entry.is_some() && needs.is_none())
-            || !draft.needs.is_empty()
-            || fields.get("approval").is_some();
+        let demands = !no_needs || fields.get("approval").is_some();
         let gates = match fields.get("gates") {
             Some(entry) => self.gates(&entry).map(|gates| (entry.key, gates)),
             None => Some((entry.key.clone(), Gates::Conditions(Vec::new()))),
@@ -87,8 +104,9 @@ impl Decoder {
             .get("evidence")
             .map_or(Some(EvidenceDemand::default()), |entry| self.choice(&entry, &EVIDENCE));
         let approval = fields.get("approval").map(|entry| {
-            draft.approval = Some(entry.key.clone());
-            self.approval(&entry)
+            let approval = self.approval(&entry, &mut draft.approvers);
+            draft.approval = approval.clone().map(|approval| (entry.key, approval));
+            approval
         });
         let freeze = fields.get("freeze").map_or_else(|| Some(Vec::new()), |entry| self.freezes(&entry));
         let target = self.required(
@@ -96,13 +114,14 @@ impl Decoder {
             "target",
             "target: { kind: host, listen: 127.0.0.1:8080, run: [bin/shop] }",
         );
-        let target = target.and_then(|entry| self.target(&entry));
+        draft.target = target.and_then(|entry| self.target(&entry));
         let strategy = fields.get("strategy").map_or(Some(Strategy::DEFAULT), |entry| {
-            draft.strategy = Some(entry.key.clone());
-            self.strategy(&entry)
+            let strategy = self.strategy(&entry);
+            draft.strategy = strategy.clone().map(|strategy| (entry.key, strategy));
+            strategy
         });
         let verify = fields.get("verify").map(|entry| self.verify(&entry));
-        let clocks = fields.get("clocks").map_or(Some(Clocks::default()), |entry| self.clocks(&entry));
+        draft.clocks = fields.get("clocks").map_or(Some(Clocks::default()), |entry| self.clocks(&entry));
         let keep = fields.get("keep").map_or(Some(KEEP), |entry| self.count(&entry, 0, 1000));
         needs?;
         Some(Environment {
@@ -113,10 +132,10 @@ impl Decoder {
             evidence: draft.evidence?,
             approval: approval.map_or(Some(None), |approval| approval.map(Some))?,
             freeze: freeze?,
-            target: target?,
+            target: draft.target.clone()?,
             strategy: strategy?,
             verify: verify.map_or(Some(None), |verify| verify.map(Some))?,
-            clocks: clocks?,
+            clocks: draft.clocks?,
             keep: keep?,
         })
     }
@@ -136,16 +155,15 @@ impl Decoder {
     fn clocks(&mut self, entry: &Entry<'_>) -> Option<Clocks> {
         let fields = self.fields(entry, &shape::CLOCKS)?;
         let default = Clocks::default();
-        let step = self.span_or(fields.get("step"), Zero::Refused, default.step);
-        let progress = self.span_or(fields.get("progress"), Zero::Refused, default.progress);
         let total = self.span_or(fields.get("total"), Zero::Refused, default.total);
+        // Clocks that are not said never make a shorter total a mistake.
+        let most = total.unwrap_or(default.total);
+        let step = self.span_or(fields.get("step"), Zero::Refused, default.step.min(most));
+        let progress = self.span_or(fields.get("progress"), Zero::Refused, default.progress.min(most));
         let clocks = Clocks { step: step?, progress: progress?, total: total? };
         for (name, span) in [("step", clocks.step), ("progress", clocks.progress)] {
             if span > clocks.total {
-                let place = fields
-                    .get(name)
-                    .or_else(|| fields.get("total"))
-                    .map_or(fields.place.clone(), |one| one.key);
+                let place = fields.get(name).map_or(entry.key.clone(), |one| one.place().clone());
                 let message =
                     format!("`{name}` of {span} could never end before `total` of {}", clocks.total);
                 self.report(&topics::VALUE, &place, message, "let `total` be the longest of the three");
@@ -159,8 +177,7 @@ impl Decoder {
 impl Draft {
     /// How long the strategy itself watches, at least.
     pub(super) fn bakes(&self) -> Option<Span> {
-        let environment = self.environment.as_ref()?;
-        let (bake, times) = match &environment.strategy {
+        let (bake, times) = match &self.strategy.as_ref()?.1 {
             Strategy::Rolling { .. } => return None,
             Strategy::BlueGreen { bake } => (*bake, 1),
             Strategy::Canary { steps, bake } => (*bake, u64::try_from(steps.len()).unwrap_or(u64::MAX)),

@@ -1,5 +1,6 @@
 //! Maps and lists: which keys there are, which are unknown, which are missing.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::shape::Shape;
@@ -56,18 +57,14 @@ impl<'n> Entry<'n> {
         }
     }
 
-    /// The keys of a map that are texts.
-    pub(super) fn names(&self) -> Vec<&'n str> {
-        match &self.node.value {
-            Value::Mapping(entries) => entries
-                .iter()
-                .filter_map(|(key, _)| match &key.value {
-                    Value::Scalar(text) => Some(text.as_str()),
-                    Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
-                })
-                .collect(),
-            Value::Null | Value::Scalar(_) | Value::Sequence(_) => Vec::new(),
-        }
+    /// The keys of a map that are texts; `None` where it is no map.
+    pub(super) fn names(&self) -> Option<Vec<&'n str>> {
+        let Value::Mapping(entries) = &self.node.value else { return None };
+        let names = entries.iter().filter_map(|(key, _)| match &key.value {
+            Value::Scalar(text) => Some(text.as_str()),
+            Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
+        });
+        Some(names.collect())
     }
 }
 
@@ -128,9 +125,10 @@ impl Decoder {
             return None;
         };
         let mut named: Vec<Entry<'n>> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (key, value) in entries {
             match &key.value {
-                Value::Scalar(text) if named.iter().all(|one| &one.name != text) => {
+                Value::Scalar(text) if seen.insert(text) => {
                     named.push(Entry { name: text.clone(), key: key.span.clone(), node: value });
                 }
                 // The walk for duplicates has reported it.

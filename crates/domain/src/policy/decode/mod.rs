@@ -19,6 +19,7 @@ mod verify;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use self::check::Keys;
 use self::fields::Entry;
 pub use self::shape::{SHAPES, Shape};
 use super::yaml::{self, Node, Value};
@@ -96,12 +97,8 @@ impl Decoder {
                 self.root(&root, Digest::of(text.as_bytes()))
             }
             Err(error) => {
-                self.report(
-                    &topics::SYNTAX,
-                    &error.span,
-                    format!("not readable as YAML: {}", error.message),
-                    "",
-                );
+                let message = format!("not readable as YAML: {}", error.message);
+                self.report(&topics::SYNTAX, &error.span, message, error.hint);
                 None
             }
         };
@@ -166,9 +163,10 @@ impl Decoder {
         let environments = self
             .required(&fields, "environments", "environments: { dev: { gates: none, target: … } }")
             .and_then(|entry| self.environments(&entry));
-        let key_names = fields.get("keys").map_or_else(Vec::new, |entry| entry.names());
+        // Where `keys` is there and no map, what it lists is not known, and nothing is said about missing keys.
+        let key_names = fields.get("keys").map_or_else(|| Some(Vec::new()), |entry| entry.names());
         if let Some(drafts) = &environments {
-            self.check(drafts, keys.as_ref(), &key_names);
+            self.check(drafts, &Keys { read: keys.as_ref(), names: key_names });
         }
         let environments: Option<Vec<_>> = environments?.into_iter().map(|draft| draft.environment).collect();
         version?;

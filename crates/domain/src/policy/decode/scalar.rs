@@ -48,7 +48,7 @@ impl Decoder {
     pub(super) fn name(&mut self, entry: &Entry<'_>) -> Option<String> {
         let text = self.text(entry, "write a name such as `my-shop`")?;
         let span = entry.place().clone();
-        self.is_name(&entry.name, &text, &span).then_some(text)
+        self.is_name(&format!("`{}`", entry.name), &text, &span).then_some(text)
     }
 
     /// Whether `text` can be such a name; reports it otherwise.
@@ -56,7 +56,7 @@ impl Decoder {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let good = (1..=63).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-');
         if !good {
-            let message = format!("`{what}` cannot be called `{text}`");
+            let message = format!("{what} cannot be called `{text}`");
             let hint = "a name is lower-case letters, digits and dashes, not a dash first, at most 63";
             self.report(&topics::NAME, span, message, hint);
         }
@@ -68,7 +68,16 @@ impl Decoder {
         match entry.scalar() {
             Some("true") => Some(true),
             Some("false") => Some(false),
-            Some(_) | None => {
+            Some(word) => {
+                let hint = match word.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "true" => "did you mean `true`?",
+                    "no" | "off" | "false" => "did you mean `false`?",
+                    _ => "",
+                };
+                self.wrong_type(entry, "`true` or `false`", hint);
+                None
+            }
+            None => {
                 self.wrong_type(entry, "`true` or `false`", "");
                 None
             }
@@ -84,7 +93,7 @@ impl Decoder {
         };
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
-            let message = format!("`{}` has no kind `{text}`", entry.name);
+            let message = format!("`{}` cannot be {}", entry.name, entry.described());
             self.report(&topics::UNKNOWN_KIND, entry.place(), message, suggest(text, &known));
         }
         found.map(|(_, value)| *value)
@@ -99,8 +108,8 @@ impl Decoder {
         let number = unit::whole(text).filter(|number| (least..=most).contains(number));
         let value = number.and_then(|number| T::try_from(number).ok());
         if value.is_none() {
-            let message =
-                format!("`{}` needs a whole number from {least} to {most}, not `{text}`", entry.name);
+            let range = if most == u64::MAX { String::new() } else { format!(" from {least} to {most}") };
+            let message = format!("`{}` needs a whole number{range}, not {}", entry.name, entry.described());
             let topic = if unit::whole(text).is_some() { &topics::VALUE } else { &topics::WRONG_TYPE };
             self.report(topic, entry.place(), message, "");
         }

@@ -90,7 +90,7 @@ impl Decoder {
             };
             let before = steps.last().copied();
             if step.get() < 0.01 || step.get() > 99.99 {
-                let message = format!("a canary step of {step} is not between 0% and 100%");
+                let message = format!("a canary step of {} is not between 0% and 100%", item.described());
                 let hint = "leave it out: 100% follows by itself, and 0% judges nothing";
                 self.report(&topics::STRATEGY, item.place(), message, hint);
                 whole = false;
