@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 
 use crate::context::Context;
+use crate::variables;
 
 /// The flags of every tool. `reference/cli.md` is the contract.
 #[derive(Clone, Debug, Default, Args)]
@@ -100,9 +101,11 @@ pub trait ToolArgs: Parser {
 pub fn parse<A: Parser>(context: &Context) -> Result<A, clap::Error> {
     let mut command = A::command();
     command.build();
-    let arguments = with_variables(&command, context);
+    let filled = variables::fill(&mut command, context)?;
     let program = OsString::from(command.get_name().to_owned());
-    let matches = command.try_get_matches_from_mut(std::iter::once(program).chain(arguments))?;
+    let matches = command
+        .try_get_matches_from_mut(std::iter::once(program).chain(filled.arguments.iter().cloned()))
+        .map_err(|error| filled.blame(error))?;
     A::from_arg_matches(&matches)
 }
 
@@ -112,48 +115,15 @@ pub fn variable(flag: &str) -> String {
     format!("WINDLASS_{}", flag.replace('-', "_").to_ascii_uppercase())
 }
 
-/// Variables that are never arguments: their values are secret or are read where they are used.
-const NOT_ARGUMENTS: [&str; 1] = ["WINDLASS_SIGNING_KEY"];
-
-fn with_variables(command: &clap::Command, context: &Context) -> Vec<OsString> {
-    let mut arguments = context.args.clone();
-    let mut command = command;
-    let mut depth = 0;
-    while let Some(word) = arguments.get(depth).and_then(|word| word.to_str()) {
-        let Some(inner) = command.find_subcommand(word) else { break };
-        command = inner;
-        depth += 1;
-    }
-    let given = |flag: &clap::Arg| {
-        let long = flag.get_long().map(|long| format!("--{long}"));
-        let short = flag.get_short().map(|short| format!("-{short}"));
-        context.args.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()).any(|word| {
-            long.as_ref().is_some_and(|long| word == long || word.starts_with(&format!("{long}=")))
-                || short.as_ref().is_some_and(|short| word.starts_with(short) && !word.starts_with("--"))
-        })
-    };
-    let mut from_variables = Vec::new();
-    for flag in command.get_arguments() {
-        let Some(long) = flag.get_long() else { continue };
-        let name = variable(long);
-        if NOT_ARGUMENTS.contains(&name.as_str()) || given(flag) {
-            continue;
-        }
-        let Some(value) = context.var(&name) else { continue };
-        match flag.get_action() {
-            clap::ArgAction::SetTrue if value == "true" => from_variables.push(format!("--{long}").into()),
-            clap::ArgAction::SetTrue if value == "false" => {}
-            clap::ArgAction::Count => {
-                let count = value.parse::<usize>().unwrap_or(0).min(4);
-                from_variables.extend((0..count).map(|_| OsString::from(format!("--{long}"))));
-            }
-            clap::ArgAction::Append => {
-                from_variables.extend(value.lines().map(|line| OsString::from(format!("--{long}={line}"))));
-            }
-            // A boolean that is neither true nor false reaches clap, which refuses it by name.
-            _ => from_variables.push(format!("--{long}={value}").into()),
-        }
-    }
-    arguments.splice(depth..depth, from_variables);
-    arguments
+/// Whether the arguments ask for one document, though they may be wrong in something else.
+#[must_use]
+pub(crate) fn asks_for_json(context: &Context) -> bool {
+    let words: Vec<_> =
+        context.args.iter().map_while(|word| (word != "--").then(|| word.to_string_lossy())).collect();
+    let given = words.iter().enumerate().filter_map(|(index, word)| match word.strip_prefix("--format") {
+        Some("") => Some(words.get(index + 1)?.as_ref()),
+        Some(rest) => rest.strip_prefix('='),
+        None => None,
+    });
+    given.last().or(context.var("WINDLASS_FORMAT")) == Some("json")
 }

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 pub struct Context {
     /// The arguments after the program's name.
     pub args: Vec<OsString>,
-    /// The environment variables that are UTF-8 and not empty: a CI input that is not given is an empty variable.
+    /// The environment variables that are not empty: a CI input that is not given is an empty variable. Bytes that
+    /// are not UTF-8 are replaced, so that a setting which cannot be read is refused and not left out.
     pub vars: BTreeMap<String, String>,
     /// The working folder.
     pub folder: PathBuf,
@@ -27,12 +28,17 @@ pub struct Context {
 impl Context {
     /// Captures the process's own context.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment and the clock are read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the environment and the clock are read"
+    )]
     pub fn capture() -> Self {
         Self {
             args: std::env::args_os().skip(1).collect(),
             vars: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+                })
                 .filter(|(_, value)| !value.is_empty())
                 .collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),

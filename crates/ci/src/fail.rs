@@ -5,6 +5,8 @@ use std::error::Error;
 use windlass_domain::explain::Topic;
 use windlass_domain::outcome::{Outcome, Reason};
 
+use crate::sink;
+
 /// A tool's failure. The message is lower case, without a full stop, and says what was attempted and on what; the
 /// cause is the source, not in the text; help is in the hints.
 #[derive(Debug)]
@@ -98,6 +100,16 @@ impl Failure {
             text.push_str(&error.to_string());
             cause = error.source();
         }
+        text
+    }
+
+    /// The failure for people: places, the message with its causes, hints, and where more is said.
+    #[must_use]
+    pub fn text(&self, tool: &str) -> String {
+        let mut text: String = self.excerpts.iter().map(|excerpt| format!("{excerpt}\n\n")).collect();
+        text.push_str(&format!("{tool}: {}: {}\n", self.outcome, sink::line(&self.chain())));
+        text.extend(self.hints.iter().map(|hint| format!("  hint: {}\n", sink::line(hint))));
+        text.push_str(&format!("  more: windlass explain {}\n", self.topic.key));
         text
     }
 

@@ -1,7 +1,13 @@
 //! The one sink: text from outside is escaped here before it reaches a terminal, a log, a summary or a command.
+//!
+//! A runner reads commands out of a job's log. GitHub's takes `::name::` at the start of a line, white space before
+//! it allowed, and the older `##[name]` anywhere in a line; it compares by the rules of a culture, so that
+//! characters which are not shown do not count (`src/Runner.Common/ActionCommand.cs` of actions/runner). Azure's
+//! takes `##vso[`, TeamCity's `##teamcity[`. So what is not shown is spelled out, and these two openings are
+//! broken by a space that everybody sees.
 
-/// Text for a terminal or a log, on one line: control characters, line breaks included, are shown as escapes, and
-/// `::` at the start of a line cannot be a workflow command.
+/// Text for a terminal or a log, on one line: control characters, line breaks included, and characters that are not
+/// shown are spelled out, and no part of it is a command of a CI system.
 #[must_use]
 pub fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -14,13 +20,10 @@ pub fn line(text: &str) -> String {
             character => out.push(character),
         }
     }
-    if out.trim_start().starts_with("::") || out.trim_start().starts_with("##[") {
-        out.insert(0, '\u{200b}');
-    }
-    out
+    without_commands(out)
 }
 
-/// Text for one cell or sentence of Markdown: no markup, no HTML, no line break, no mention.
+/// Text for one cell or sentence of Markdown: no markup, no HTML, no line break, no mention, no reference.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -29,8 +32,16 @@ pub fn markdown(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '|' | '!' | '~' => {
+            // Forges look for mentions and references in the finished page: an entity alone would not stop them.
+            '@' => out.push_str("@&#8203;"),
+            '#' => out.push_str("&#35;&#8203;"),
+            // A backslash before it does not keep every renderer from ending the cell.
+            '|' => out.push_str("&#124;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '!' | '~' | '$' => {
+                out.push('\\');
+                out.push(character);
+            }
+            '-' | '+' | '=' if out.trim_start().is_empty() => {
                 out.push('\\');
                 out.push(character);
             }
@@ -40,8 +51,60 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
-/// Whether a character could move the cursor, reorder text or end a line somewhere.
+/// Whether a character could move the cursor, reorder text, end a line somewhere, or is not shown at all: the
+/// control characters, the line and paragraph separators, and Unicode's `Default_Ignorable_Code_Point`.
 fn is_hostile(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Breaks `##word[` anywhere, and the first `::` where nothing but white space or signs stands before it.
+fn without_commands(text: String) -> String {
+    let mut text = text;
+    let mut from = 0;
+    while let Some(found) = text[from..].find("##") {
+        let at = from + found;
+        let word =
+            text[at + 2..].trim_start_matches(|letter: char| letter == '#' || letter.is_alphanumeric());
+        if word.starts_with('[') {
+            text.insert(at + 1, ' ');
+        }
+        from = at + 1;
+    }
+    if let Some(at) = text.find("::")
+        && !text[..at].contains(|letter: char| letter.is_ascii_graphic() && letter != ':')
+    {
+        text.insert(at + 1, ' ');
+        return without_commands_at_start(text, at + 3);
+    }
+    text
+}
+
+/// The same again where one `::` followed the other: `:: ::`, `:::`.
+fn without_commands_at_start(mut text: String, from: usize) -> String {
+    let mut at = from;
+    while text[at..].starts_with(':') {
+        text.insert(at, ' ');
+        at += 2;
+    }
+    text
 }

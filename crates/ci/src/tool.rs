@@ -1,20 +1,22 @@
 //! Running a tool: arguments in, one report out to every place that wants it, an exit code returned.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use windlass_domain::outcome::Outcome;
+use windlass_domain::outcome::{Outcome, Reason};
 
 use crate::args::{self, Color, Format, ToolArgs};
 use crate::context::Context;
 use crate::document::Document;
 use crate::fail::{Failure, Result};
+use crate::publish::{self, elapsed_ms};
 use crate::report::{Annotation, Level, Report};
 use crate::session::Session;
-use crate::{file, sink, topics};
+use crate::{sink, stream, topics};
 
 /// Runs a tool: parses, judges by `judge`, writes the document, the reports, the CI system's outputs and standard
-/// output, and returns the exit code. `judge` prints nothing itself.
+/// output, and returns the exit code. `judge` prints nothing itself. A panic in it is "could not judge".
 pub fn run<A, T>(
     tool: &'static str,
     context: Context,
@@ -26,22 +28,49 @@ where
 {
     let arguments: A = match args::parse(&context) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::<T>(tool, &context, &error),
     };
     let session = Session::open(tool, arguments.common().clone(), context);
     apply_color(session.common.color);
-    let (report, failure) = match judge(&session, &arguments) {
+    report_panics(tool);
+    let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(&session, &arguments)));
+    let judged =
+        judged.unwrap_or_else(|_| Err(Failure::unknown(&topics::BUG, "windlass went wrong in itself")));
+    let (report, failure) = match judged {
         Ok(report) => (report, None),
         Err(failure) => (report_of(&failure), Some(failure)),
     };
     session.progress.clear();
-    let outcome = publish(&session, &report, failure.as_ref());
+    let outcome = publish::publish(&session, report, failure.as_ref());
     ExitCode::from(outcome.code())
 }
 
-fn usage(error: &clap::Error) -> ExitCode {
+/// What clap found wrong, or its `--help`; with `--format json` a document too.
+fn usage<T: Serialize + Default>(tool: &str, context: &Context, error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Outcome::Invalid.code()) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if args::asks_for_json(context) {
+        let first =
+            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let reason = Reason::new(topics::USAGE.key).why(first).next(topics::USAGE.next);
+        let document = Document {
+            tool: tool.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            outcome: Outcome::Invalid,
+            code: Outcome::Invalid.code(),
+            environment: None,
+            artifact: None,
+            started: context.started,
+            duration_ms: elapsed_ms(context.started),
+            reasons: vec![reason],
+            own: T::default(),
+        };
+        let json = serde_json::to_string_pretty(&document).expect("a document has only string keys");
+        let _ = stream::out(&format!("{json}\n"));
+    }
+    ExitCode::from(Outcome::Invalid.code())
 }
 
 fn apply_color(color: Color) {
@@ -52,10 +81,31 @@ fn apply_color(color: Color) {
     }
 }
 
+/// Says of a panic where it was and that it should be reported. The message comes from our own code: secrets print
+/// as `***` in it.
+fn report_panics(tool: &'static str) {
+    panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        stream::err(&format!(
+            "{tool}: bug at {}: {}\n  hint: please report it, with the version {}: {}/issues\n",
+            sink::line(&place),
+            sink::line(&message),
+            env!("CARGO_PKG_VERSION"),
+            env!("CARGO_PKG_REPOSITORY"),
+        ));
+    }));
+}
+
 fn report_of<T: Default>(failure: &Failure) -> Report<T> {
     let mut report = Report::new(failure.outcome);
     report.reasons = failure.document_reasons();
     report.markdown = format!("## {}\n\n{}\n", failure.outcome, sink::markdown(&failure.chain()));
+    for hint in &failure.hints {
+        report.markdown.push_str(&format!("\nNext: {}\n", sink::markdown(hint)));
+    }
     report.annotations = vec![Annotation {
         level: Level::Error,
         title: failure.topic.key.to_owned(),
@@ -66,78 +116,53 @@ fn report_of<T: Default>(failure: &Failure) -> Report<T> {
     report
 }
 
-/// Writes a report everywhere. What cannot be written turns a pass into "could not judge".
-fn publish<T: Serialize>(session: &Session, report: &Report<T>, failure: Option<&Failure>) -> Outcome {
-    let document = Document {
-        tool: session.tool.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        outcome: report.outcome,
-        code: report.outcome.code(),
-        environment: report.environment.clone().or_else(|| session.common.environment.clone()),
-        artifact: report.artifact,
-        started: session.context.started,
-        duration_ms: elapsed_ms(session),
-        reasons: report.reasons.clone(),
-        own: &report.own,
-    };
-    let json = serde_json::to_string_pretty(&document).expect("a document has only string keys");
-    if let Some(failure) = failure {
-        print_failure(session, failure);
-    }
-    let written = write_reports(session, report, &json);
-    match session.common.format {
-        Format::Json => anstream::print!("{json}\n"),
-        Format::Human if failure.is_none() => anstream::print!("{}", report.text),
-        Format::Human => {}
-    }
-    match written {
-        Ok(()) => report.outcome,
+/// Prints a failure for people on standard error.
+pub(crate) fn print_failure(session: &Session, failure: &Failure) {
+    stream::err(&failure.text(session.tool));
+}
+
+/// Parses the arguments of a command that has no report of its own; on `--help`, `--version` or an error, prints
+/// that and gives the exit code.
+///
+/// # Errors
+/// The exit code to end with.
+pub fn arguments<A: clap::Parser>(context: &Context) -> Result<A, ExitCode> {
+    args::parse(context).map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { Outcome::Invalid.code() } else { Outcome::Passed.code() })
+    })
+}
+
+/// Ends a command that has no report of its own: its text on standard output, or its failure on standard error.
+#[must_use]
+pub fn finish(tool: &str, result: Result<String>) -> ExitCode {
+    let result = result.and_then(|text| {
+        stream::out(&text).map_err(|error| {
+            Failure::unknown(&topics::REPORT_FILE, "cannot write standard output").because(error)
+        })
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            print_failure(session, &failure);
-            if report.outcome == Outcome::Passed { failure.outcome } else { report.outcome }
+            stream::err(&failure.text(tool));
+            ExitCode::from(failure.outcome.code())
         }
     }
 }
 
-fn write_reports<T>(session: &Session, report: &Report<T>, json: &str) -> Result<()> {
-    let folder = session.report_dir();
-    let json_path = folder.join(format!("{}.json", session.tool));
-    let markdown_path = folder.join(format!("{}.md", session.tool));
-    for (path, text) in [(&json_path, json), (&markdown_path, report.markdown.as_str())] {
-        file::write_whole(path, text.as_bytes()).map_err(|error| {
-            Failure::unknown(&topics::REPORT_FILE, format!("cannot write {}", path.display())).because(error)
-        })?;
-    }
-    let reason = report.reasons.first().map(|reason| format!("{}: {}", reason.what, reason.why)).unwrap_or_default();
-    let mut outputs = vec![
-        ("outcome".to_owned(), report.outcome.word().to_owned()),
-        ("reason".to_owned(), reason),
-        ("report-path".to_owned(), json_path.display().to_string()),
-        ("evidence-path".to_owned(), session.evidence_path().display().to_string()),
-    ];
-    outputs.extend(report.files.iter().map(|(name, path)| (name.clone(), path.display().to_string())));
-    outputs.extend(report.outputs.iter().cloned());
-    anstream::eprint!("{}", session.host.annotations(&report.annotations));
-    let wrote = session.host.summary(&report.markdown).and_then(|()| session.host.outputs(&outputs));
-    wrote.map_err(|error| {
-        Failure::unknown(&topics::REPORT_FILE, format!("cannot write the outputs of {}", session.host.name()))
-            .because(error)
+/// Writes the result to standard output.
+pub(crate) fn print_result<T>(
+    session: &Session,
+    report: &Report<T>,
+    json: &str,
+    has_failed: bool,
+) -> Result<()> {
+    let written = match session.common.format {
+        Format::Json => stream::out(&format!("{json}\n")),
+        Format::Human if has_failed => Ok(()),
+        Format::Human => stream::out(&report.text),
+    };
+    written.map_err(|error| {
+        Failure::unknown(&topics::REPORT_FILE, "cannot write standard output").because(error)
     })
-}
-
-fn print_failure(session: &Session, failure: &Failure) {
-    for excerpt in &failure.excerpts {
-        anstream::eprintln!("{excerpt}\n");
-    }
-    anstream::eprintln!("{}: {}: {}", session.tool, failure.outcome, sink::line(&failure.chain()));
-    for hint in &failure.hints {
-        anstream::eprintln!("  hint: {}", sink::line(hint));
-    }
-    anstream::eprintln!("  more: windlass explain {}", failure.topic.key);
-}
-
-#[expect(clippy::disallowed_methods, reason = "the run's end is read here, and only here")]
-fn elapsed_ms(session: &Session) -> u64 {
-    let elapsed = jiff::Timestamp::now().duration_since(session.context.started);
-    u64::try_from(elapsed.as_millis()).unwrap_or(0)
 }

@@ -1,0 +1,90 @@
+//! Whatever text comes from outside, it stays text.
+
+use proptest::prelude::*;
+use windlass_ci::sink::{line, markdown};
+
+/// Characters that make trouble, more often than chance would have them.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("::".to_owned()),
+        Just("##[".to_owned()),
+        Just("##vso[".to_owned()),
+        Just("#".to_owned()),
+        Just("[".to_owned()),
+        Just(":".to_owned()),
+        Just("\n".to_owned()),
+        Just("\r\u{1b}[0K".to_owned()),
+        Just("|".to_owned()),
+        Just("\\".to_owned()),
+        Just("\u{200b}".to_owned()),
+        Just("\u{ad}".to_owned()),
+        Just("\u{3000}".to_owned()),
+        Just(" ".to_owned()),
+        Just("error".to_owned()),
+        Just("<b>".to_owned()),
+        any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// What GitHub's runner makes of a line: `::` after white space, `##[` anywhere; characters that are not shown do
+/// not count in its comparison.
+fn is_command(text: &str) -> bool {
+    let seen: String =
+        text.chars().filter(|letter| !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}')).collect();
+    seen.trim_start().starts_with("::") || seen.contains("##[") || seen.contains("##vso[")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn line_is_one_line_without_control_characters_and_no_command(text in hostile()) {
+        let line = line(&text);
+        prop_assert!(!line.contains(char::is_control), "{line:?}");
+        for prefix in ["", "  ", "  hint: ", "gate-check: failed: ", "- ", "\t"] {
+            prop_assert!(!is_command(&format!("{prefix}{line}")), "{prefix}{line:?}");
+        }
+    }
+
+    #[test]
+    fn markdown_is_one_cell(text in hostile()) {
+        let cell = markdown(&text);
+        prop_assert!(!cell.contains(['\n', '\r', '|', '<', '>']), "{cell:?}");
+        prop_assert!(!is_command(&cell), "{cell:?}");
+        let mut letters = cell.chars();
+        while let Some(letter) = letters.next() {
+            if letter == '\\' {
+                prop_assert!(letters.next().is_some(), "a backslash at the end takes the cell's bar: {cell:?}");
+            } else {
+                prop_assert!(!"`*_[](){}!~".contains(letter), "{cell:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn openings_of_commands_are_broken_where_everybody_sees_it() {
+    let table = [
+        ("::error::x", ": :error::x"),
+        ("  ::error::x", "  : :error::x"),
+        (":::", ": : :"),
+        ("std::io::Error", "std::io::Error"),
+        ("\u{200b}::add-mask::x", "\\u{200b}::add-mask::x"),
+        ("a ##[add-path]/evil", "a # #[add-path]/evil"),
+        ("###[x]", "# # #[x]"),
+        ("##vso[task.setvariable]", "# #vso[task.setvariable]"),
+        ("## [link]", "## [link]"),
+        ("a\nb\tc", "a\\nb c"),
+        ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+    ];
+    for (given, expected) in table {
+        assert_eq!(line(given), expected, "{given:?}");
+    }
+}
+
+#[test]
+fn mentions_references_and_lists_are_text() {
+    assert_eq!(markdown("@team fixes #1"), "@&#8203;team fixes &#35;&#8203;1");
+    assert_eq!(markdown("- a | b"), "\\- a &#124; b");
+}
