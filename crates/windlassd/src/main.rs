@@ -1,3 +1,7 @@
-//! stub
+//! `windlassd`, the host agent.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    windlass_windlassd::run(windlass_ci::context::Context::capture())
+}

@@ -1,0 +1,260 @@
+//! The agent: what the control socket's requests act on. One mutation happens at a time.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use windlass_domain::fence::{Epoch, Lease};
+use windlass_target::host::control::{
+    AgentState, Append, Appended, Claim, Configure, Place, Rejected, ReleaseLease, Shutdown,
+};
+
+use crate::clock::now;
+use crate::fence::{Gate, NotClaimed};
+use crate::ledger::{Ledger, NotAppended};
+use crate::process::Process;
+use crate::root::{Root, read_json, write_json};
+use crate::route::Router;
+use crate::supervise::Fleet;
+
+/// Everything that the agent is.
+pub(crate) struct Agent {
+    pub(crate) root: Root,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) router: Arc<Router>,
+    gate: Mutex<Gate>,
+    ledger: Mutex<Ledger>,
+    place: Mutex<Settled>,
+    /// Held by the one mutation that is under way.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Calls off the mutation that is under way or waits.
+    pub(crate) current: Mutex<Option<watch::Sender<bool>>>,
+    ending: watch::Sender<Option<Shutdown>>,
+    metrics: watch::Sender<Option<SocketAddr>>,
+}
+
+/// The place and the addresses that were found for it (`agent.json`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Settled {
+    place: Option<Place>,
+    listening: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+}
+
+impl Agent {
+    /// Reads everything from the root; nothing listens yet.
+    pub(crate) fn open(root: Root, fleet: Arc<Fleet>, router: Arc<Router>) -> io::Result<Arc<Self>> {
+        let gate = Gate::open(&root)?;
+        let ledger = Ledger::open(&root, now())?;
+        let place: Settled = read_json(&root.agent())?.unwrap_or_default();
+        Ok(Arc::new(Self {
+            root,
+            fleet,
+            router,
+            gate: Mutex::new(gate),
+            ledger: Mutex::new(ledger),
+            place: Mutex::new(place),
+            turn: tokio::sync::Mutex::new(()),
+            current: Mutex::new(None),
+            ending: watch::Sender::new(None),
+            metrics: watch::Sender::new(None),
+        }))
+    }
+
+    /// Listens where the last agent of this root did.
+    pub(crate) fn resume_place(&self) -> io::Result<()> {
+        let settled = lock(&self.place).clone();
+        if let Some(address) = settled.listening {
+            self.router.listen(address).map_err(|error| cannot_listen(address, error))?;
+        }
+        self.metrics.send_replace(settled.metrics);
+        Ok(())
+    }
+
+    /// Where metrics shall be served.
+    pub(crate) fn metrics_address(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.metrics.subscribe()
+    }
+
+    /// Becomes the request to end, when there is one.
+    pub(crate) fn ending(&self) -> watch::Receiver<Option<Shutdown>> {
+        self.ending.subscribe()
+    }
+
+    /// Ends the agent.
+    pub(crate) fn end(&self, shutdown: Shutdown) {
+        self.ending.send_replace(Some(shutdown));
+    }
+
+    /// What it sees.
+    pub(crate) fn state(&self) -> AgentState {
+        let now = now();
+        let settled = lock(&self.place).clone();
+        let gate = lock(&self.gate);
+        AgentState {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            place: settled.place,
+            listening: settled.listening.map(|address| address.to_string()),
+            metrics: settled.metrics.map(|address| address.to_string()),
+            weights: self.fleet.weights(),
+            revisions: self.fleet.state(),
+            epoch: gate.epoch(),
+            lease: gate.lease(now),
+            head: lock(&self.ledger).head(),
+            now,
+        }
+    }
+
+    /// The last epoch given out.
+    pub(crate) fn epoch(&self) -> Epoch {
+        lock(&self.gate).epoch()
+    }
+
+    /// The journal's bytes.
+    pub(crate) fn journal(&self) -> Result<Vec<u8>, Rejected> {
+        lock(&self.ledger).bytes().map_err(|error| fault(&error))
+    }
+
+    /// Gives the fence, or renews it. A new epoch calls off what an older one has under way.
+    pub(crate) fn claim(&self, claim: &Claim, holder: Option<Process>) -> Result<Lease, Rejected> {
+        let mut gate = lock(&self.gate);
+        let before = gate.epoch();
+        let lease = gate.claim(&claim.owner, holder, claim.ttl_ms, now()).map_err(|error| match error {
+            NotClaimed::Refused(refusal) => Rejected::Fence { refusal },
+            NotClaimed::Io(error) => fault(&error),
+        })?;
+        if lease.epoch > before {
+            tracing::info!(epoch = lease.epoch.0, who = lease.owner.who, "the fence was claimed");
+            self.call_off();
+        }
+        Ok(lease)
+    }
+
+    /// Takes the fence back.
+    pub(crate) fn release(&self, release: &ReleaseLease) -> Result<(), Rejected> {
+        lock(&self.gate).release(release.epoch).map_err(|error| fault(&error))
+    }
+
+    /// Whether a mutation under this epoch may happen now.
+    pub(crate) fn admit(&self, epoch: Epoch) -> Result<(), Rejected> {
+        lock(&self.gate).admit(epoch, now()).map_err(|refusal| Rejected::Fence { refusal })?;
+        match lock(&self.ledger).damage() {
+            Some(why) => Err(Rejected::Fault { why: why.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends to the journal. The fence is held meanwhile, so that no claim comes between.
+    pub(crate) fn append(&self, append: Append) -> Result<Appended, Rejected> {
+        let gate = lock(&self.gate);
+        let now = now();
+        gate.admit(append.epoch, now).map_err(|refusal| Rejected::Fence { refusal })?;
+        let head = lock(&self.ledger)
+            .append(append.after, append.events, append.epoch, &append.by, now)
+            .map_err(|error| match error {
+                NotAppended::Moved(head) => Rejected::Head { head },
+                NotAppended::Fault(why) => Rejected::Fault { why },
+            })?;
+        drop(gate);
+        Ok(Appended { head })
+    }
+
+    /// Takes its place. The same place again changes nothing.
+    pub(crate) async fn configure(&self, configure: Configure) -> Result<AgentState, Rejected> {
+        self.admit(configure.epoch)?;
+        let called_off = self.take_turn();
+        let turn = self.turn.lock().await;
+        self.admit(configure.epoch)?;
+        if *called_off.borrow() {
+            return Err(superseded());
+        }
+        let before = lock(&self.place).clone();
+        if before.place.as_ref() != Some(&configure.place) || before.listening.is_none() {
+            let settled = self.settle(&before, configure.place).map_err(|error| fault(&error))?;
+            write_json(&self.root.agent(), &settled).map_err(|error| fault(&error))?;
+            *lock(&self.place) = settled;
+        }
+        drop(turn);
+        Ok(self.state())
+    }
+
+    fn settle(&self, before: &Settled, place: Place) -> io::Result<Settled> {
+        let asked = resolve(&place.listen)?;
+        let same = before.place.as_ref().is_some_and(|before| before.listen == place.listen);
+        let listening = match before.listening {
+            Some(address) if same => address,
+            Some(_) | None => self.router.listen(asked).map_err(|error| cannot_listen(asked, error))?,
+        };
+        let same = before.place.as_ref().is_some_and(|before| before.metrics == place.metrics);
+        let metrics = match (&place.metrics, before.metrics) {
+            (None, _) => None,
+            (Some(_), Some(address)) if same => Some(address),
+            (Some(address), _) => {
+                let asked = resolve(address)?;
+                // Port 0 is settled here, and kept.
+                let listener = std::net::TcpListener::bind(asked).map_err(|error| cannot_listen(asked, error))?;
+                Some(listener.local_addr()?)
+            }
+        };
+        self.metrics.send_replace(metrics);
+        Ok(Settled { place: Some(place), listening: Some(listening), metrics })
+    }
+
+    /// Calls off whatever is under way, and registers the caller as what is next.
+    pub(crate) fn take_turn(&self) -> watch::Receiver<bool> {
+        let (sender, called_off) = watch::channel(false);
+        if let Some(before) = lock(&self.current).replace(sender) {
+            before.send_replace(true);
+        }
+        called_off
+    }
+
+    fn call_off(&self) {
+        if let Some(before) = lock(&self.current).take() {
+            before.send_replace(true);
+        }
+    }
+
+    /// Stops accepting and ends the router; instances are stopped only where that was asked.
+    pub(crate) async fn close(&self, shutdown: &Shutdown) {
+        self.router.unlisten();
+        self.call_off();
+        let _turn = self.turn.lock().await;
+        self.router.stop(GRACE).await;
+        if shutdown.stop_instances {
+            for revision in self.fleet.revisions() {
+                self.fleet.stop(revision).await;
+            }
+        }
+    }
+}
+
+/// How long requests that are under way may take to end when the agent does.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a mutation says that another one of the same or a later run took the place of.
+pub(crate) fn superseded() -> Rejected {
+    Rejected::Fault { why: "called off: a later request took its place".to_owned() }
+}
+
+pub(crate) fn fault(error: &io::Error) -> Rejected {
+    Rejected::Fault { why: error.to_string() }
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
+fn resolve(address: &str) -> io::Result<SocketAddr> {
+    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("cannot listen on {address:?}: {why}"));
+    let mut addresses = address.to_socket_addrs().map_err(|error| invalid(error.to_string()))?;
+    addresses.next().ok_or_else(|| invalid("it names no address".to_owned()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic holds it")
+}

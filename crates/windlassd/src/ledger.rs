@@ -1,0 +1,159 @@
+//! The ledger on disk: one file that only grows, synced before an append is answered.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use windlass_domain::fence::Epoch;
+use windlass_domain::journal::{Chain, Entry, Event, Head, read_chain};
+
+use crate::root::{Root, named, read_json, write_json};
+
+/// The ledger of one root.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    root: Root,
+    file: File,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Its chain holds up to here.
+    Sound { head: Head, length: u64 },
+    /// It must not be written: a line is not what was written, or an append could not be undone.
+    Damaged { head: Head, why: String },
+}
+
+/// Where the last append of several entries lies, written before it: all or none of them count.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Batch {
+    from: u64,
+    to: u64,
+}
+
+/// Why nothing was appended.
+#[derive(Debug)]
+pub(crate) enum NotAppended {
+    /// The journal has moved on.
+    Moved(Head),
+    /// The ledger is damaged or the disk refuses.
+    Fault(String),
+}
+
+impl Ledger {
+    /// Opens the ledger: cuts off a torn append, which nobody was told of, and verifies the rest. A corrupted line
+    /// is no error here: the agent serves on, and every append says why it is refused.
+    pub(crate) fn open(root: &Root, now: Timestamp) -> io::Result<Self> {
+        let path = root.ledger();
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| named(error, "cannot open the ledger", &path))?;
+        let bytes = fs::read(&path).map_err(|error| named(error, "cannot read the ledger", &path))?;
+        let mut ledger = Self { root: root.clone(), file, state: State::Sound { head: Head::EMPTY, length: 0 } };
+        let end = ledger.end_of_whole_appends(&bytes)?;
+        if end < bytes.len() {
+            let aside = root.path().join(format!("ledger.torn-{}", now.as_millisecond()));
+            windlass_ci::file::write_whole(&aside, &bytes[end..])
+                .map_err(|error| named(error, "cannot put the torn append aside at", &aside))?;
+            ledger.cut(end as u64).map_err(|error| named(error, "cannot cut the torn append off", &path))?;
+            tracing::warn!(bytes = bytes.len() - end, aside = %aside.display(), "cut a torn append off the ledger");
+        }
+        ledger.state = match read_chain(&bytes[..end]) {
+            Ok(chain) => State::Sound { head: chain.head(), length: end as u64 },
+            Err(broken) => {
+                tracing::error!(line = broken.line, why = broken.why, "the ledger is corrupted");
+                State::Damaged { head: sound_head(&bytes[..end], broken.line), why: broken.to_string() }
+            }
+        };
+        Ok(ledger)
+    }
+
+    /// The end of the last line, or of the last append where that one had several lines and is not whole.
+    fn end_of_whole_appends(&self, bytes: &[u8]) -> io::Result<usize> {
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let Some(batch) = read_json::<Batch>(&self.root.batch())? else { return Ok(whole) };
+        let (Ok(from), Ok(to)) = (usize::try_from(batch.from), usize::try_from(batch.to)) else { return Ok(whole) };
+        let begins_a_line = from == 0 || bytes.get(from - 1) == Some(&b'\n');
+        Ok(if from < whole && whole < to && begins_a_line { from } else { whole })
+    }
+
+    /// The place of its last entry; where a line is corrupted, of the last one before it.
+    pub(crate) const fn head(&self) -> Head {
+        match &self.state {
+            State::Sound { head, .. } | State::Damaged { head, .. } => *head,
+        }
+    }
+
+    /// Why nothing may be changed, where the ledger is damaged.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        match &self.state {
+            State::Sound { .. } => None,
+            State::Damaged { why, .. } => Some(why),
+        }
+    }
+
+    /// Its bytes, corrupted or not.
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+        let path = self.root.ledger();
+        fs::read(&path).map_err(|error| named(error, "cannot read the ledger", &path))
+    }
+
+    /// Appends events, all or none, if the head is still `after`. They are on the disk when this returns.
+    pub(crate) fn append(
+        &mut self,
+        after: Head,
+        events: Vec<Event>,
+        epoch: Epoch,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Head, NotAppended> {
+        let (head, length) = match &self.state {
+            State::Sound { head, length } => (*head, *length),
+            State::Damaged { why, .. } => return Err(NotAppended::Fault(why.clone())),
+        };
+        if head != after {
+            return Err(NotAppended::Moved(head));
+        }
+        let several = events.len() > 1;
+        let mut last = head;
+        let mut lines = String::new();
+        for event in events {
+            let entry = Entry::seal(last, now, epoch, by.to_owned(), event);
+            last = entry.head();
+            lines.push_str(&entry.line());
+        }
+        let end = length + lines.len() as u64;
+        let fault = |error: io::Error| NotAppended::Fault(format!("cannot append to the ledger: {error}"));
+        if several {
+            write_json(&self.root.batch(), &Batch { from: length, to: end }).map_err(fault)?;
+        }
+        if let Err(error) = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data()) {
+            if let Err(undo) = self.cut(length) {
+                let why = format!("an append failed ({error}) and could not be undone ({undo}); restart the agent");
+                self.state = State::Damaged { head, why };
+            }
+            return Err(fault(error));
+        }
+        self.state = State::Sound { head: last, length: end };
+        Ok(last)
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.sync_all()
+    }
+}
+
+/// The place of the last entry before a corrupted line.
+fn sound_head(bytes: &[u8], line: u64) -> Head {
+    let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let end = bytes.split_inclusive(|byte| *byte == b'\n').take(before).map(<[u8]>::len).sum();
+    read_chain(&bytes[..end]).as_ref().map_or(Head::EMPTY, Chain::head)
+}

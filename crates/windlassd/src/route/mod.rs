@@ -1,0 +1,185 @@
+//! The router: requests to revisions by weight, on one pinned thread for each usable CPU.
+//!
+//! Each worker has its own listener (`SO_REUSEPORT`), its own runtime and its own idle connections, so that a request
+//! never leaves its thread. What all workers share is the [`Table`], swapped whole, and the tallies, whose shards
+//! have one writer each.
+
+mod body;
+mod flight;
+mod forward;
+mod headers;
+mod pool;
+mod table;
+mod tally;
+mod tunnel;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use rustix::thread::{CpuSet, sched_getaffinity};
+use tokio::net::TcpSocket;
+use tokio::sync::{mpsc, oneshot, watch};
+use windlass_domain::release::Sequence;
+
+pub(crate) use self::table::{Lane, Table, Upstream};
+pub(crate) use self::tally::{BUCKETS, CODES, Sum, Tally};
+use self::worker::Command;
+
+/// The most threads that are used unless more are asked for.
+const MOST: usize = 4;
+
+/// The queue of connections that wait for a worker.
+const BACKLOG: u32 = 4096;
+
+/// All workers.
+pub(crate) struct Router {
+    table: Arc<ArcSwap<Table>>,
+    version: AtomicU64,
+    published: watch::Sender<u64>,
+    workers: Vec<Worker>,
+    nowhere: Arc<Tally>,
+}
+
+struct Worker {
+    commands: mpsc::UnboundedSender<Command>,
+    seen: watch::Receiver<u64>,
+    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// Where the workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// Each on a CPU of its own.
+    Pinned,
+    /// Wherever the system likes.
+    Free,
+}
+
+impl Router {
+    /// Starts the workers; they listen nowhere yet.
+    pub(crate) fn start(threads: Option<u16>, placement: Placement) -> io::Result<Self> {
+        let cpus = usable_cpus();
+        let count = threads.map_or(cpus.len().clamp(1, MOST), usize::from);
+        let nowhere = Arc::new(Tally::new(count));
+        let table = Arc::new(ArcSwap::from_pointee(Table::empty()));
+        let (published, _) = watch::channel(0);
+        let mut workers = Vec::with_capacity(count);
+        for index in 0..count {
+            let (commands, orders) = mpsc::unbounded_channel();
+            let (saw, seen) = watch::channel(0);
+            let cpu = (placement == Placement::Pinned && count <= cpus.len()).then(|| cpus[index]);
+            let seat = worker::Seat {
+                index,
+                cpu,
+                table: Arc::clone(&table),
+                published: published.subscribe(),
+                saw,
+                orders,
+                nowhere: Arc::clone(&nowhere),
+            };
+            let thread = std::thread::Builder::new().name(format!("route-{index}")).spawn(move || worker::run(seat))?;
+            workers.push(Worker { commands, seen, thread: std::sync::Mutex::new(Some(thread)) });
+        }
+        Ok(Self { table, version: AtomicU64::new(0), published, workers, nowhere })
+    }
+
+    /// A tally for one more revision.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::new(Tally::new(self.workers.len()))
+    }
+
+    /// What was counted of requests that no revision was there for.
+    pub(crate) fn nowhere(&self) -> &Tally {
+        &self.nowhere
+    }
+
+    /// Listens on an address, by one listener a worker, and returns the real one. An address that anybody else
+    /// listens on is an error, also where the system would share it with us.
+    pub(crate) fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        // Without SO_REUSEPORT, so that an address which another agent of this user shares out is refused.
+        drop(socket(address, Sharing::Alone)?.listen(1)?);
+        let mut address = address;
+        let mut listeners = Vec::with_capacity(self.workers.len());
+        for _ in &self.workers {
+            let listener = socket(address, Sharing::Workers)?.listen(BACKLOG)?;
+            address = listener.local_addr()?;
+            listeners.push(listener.into_std()?);
+        }
+        for (worker, listener) in self.workers.iter().zip(listeners) {
+            // A worker ends only with the agent.
+            let _ = worker.commands.send(Command::Listen(listener));
+        }
+        Ok(address)
+    }
+
+    /// Stops accepting; connections that are there go on.
+    pub(crate) fn unlisten(&self) {
+        for worker in &self.workers {
+            let _ = worker.commands.send(Command::Unlisten);
+        }
+    }
+
+    /// Makes a table the one that the next requests go by, and returns its version.
+    pub(crate) fn publish(&self, lanes: Vec<Lane>) -> u64 {
+        let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
+        self.table.store(Arc::new(Table::new(version, lanes)));
+        self.published.send_replace(version);
+        version
+    }
+
+    /// Waits until every worker goes by the table of that version or a newer one.
+    pub(crate) async fn effective(&self, version: u64) {
+        for worker in &self.workers {
+            // An error means that the worker is gone, and with it everything that it could send anywhere.
+            let _ = worker.seen.clone().wait_for(|seen| *seen >= version).await;
+        }
+    }
+
+    /// Closes every connection on which a revision's request or tunnel is in flight.
+    pub(crate) async fn cut(&self, revision: Sequence) {
+        for worker in &self.workers {
+            let (done, cut) = oneshot::channel();
+            let _ = worker.commands.send(Command::Cut(revision, done));
+            let _ = cut.await;
+        }
+    }
+
+    /// Stops accepting, lets requests that are under way end, at most for `grace`, and ends the workers.
+    pub(crate) async fn stop(&self, grace: std::time::Duration) {
+        for worker in &self.workers {
+            let _ = worker.commands.send(Command::Stop(grace));
+        }
+        for worker in &self.workers {
+            let thread = worker.thread.lock().expect("no panic holds it").take();
+            if let Some(thread) = thread {
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            }
+        }
+    }
+}
+
+enum Sharing {
+    Alone,
+    Workers,
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    match sharing {
+        Sharing::Alone => {}
+        Sharing::Workers => socket.set_reuseport(true)?,
+    }
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// The CPUs that this process may use.
+fn usable_cpus() -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(None) else { return vec![0] };
+    (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect()
+}

@@ -1,0 +1,172 @@
+//! Starting one process of a revision.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use crate::process::Process;
+use crate::root::{Root, named};
+use crate::stage::Manifest;
+
+/// What a process may see of the agent's own environment.
+const VISIBLE: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"];
+
+/// The variable that marks a process as an instance of a root: `<root>:<revision>:<index>`.
+pub(super) const MARK: &str = "WINDLASS_INSTANCE";
+
+/// Where commands are looked for when the agent was started without a `PATH`.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A process that was just started.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) child: Child,
+    pub(super) process: Process,
+    pub(super) port: u16,
+}
+
+/// The part of the agent's environment that instances get.
+pub(crate) fn visible(vars: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut visible: BTreeMap<String, String> = vars
+        .iter()
+        .filter(|(name, _)| VISIBLE.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    visible.entry("PATH".to_owned()).or_insert_with(|| USUAL_PATH.to_owned());
+    visible
+}
+
+/// The value of [`MARK`].
+pub(super) fn mark(root: &Root, manifest: &Manifest, index: u16) -> String {
+    format!("{}:{}:{index}", root.path().display(), manifest.revision)
+}
+
+/// Starts instance `index`, in its own process group, with its output going to its log.
+pub(super) fn start(
+    root: &Root,
+    manifest: &Manifest,
+    index: u16,
+    visible: &BTreeMap<String, String>,
+) -> Result<Started, String> {
+    let folder = manifest.folder(root);
+    let port = free_port().map_err(|error| format!("cannot find a free port: {error}"))?;
+    let words = Words { port: port.to_string(), dir: folder.display().to_string(), revision: manifest.revision.to_string() };
+    let mut run = Vec::with_capacity(manifest.launch.run.len());
+    for argument in &manifest.launch.run {
+        run.push(words.fill(argument)?);
+    }
+    let Some((program, arguments)) = run.split_first() else { return Err("`run` is empty".to_owned()) };
+    let mut command = Command::new(located(program, &folder));
+    command.args(arguments).current_dir(&folder).env_clear().envs(visible);
+    for (name, value) in &manifest.launch.env {
+        command.env(name, words.fill(value)?);
+    }
+    command.env("PORT", &words.port).env(MARK, mark(root, manifest, index));
+    let log = root.instance_log(manifest.revision, index);
+    let output = open_log(&log).map_err(|error| error.to_string())?;
+    let second = output.try_clone().map_err(|error| named(error, "cannot use the log", &log).to_string())?;
+    let child = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(second)
+        .spawn()
+        .map_err(|error| format!("cannot start {program:?}: {error}"))?;
+    let pid = child.id().ok_or_else(|| format!("{program:?} ended at once"))?;
+    // Our own child keeps its number until it is reaped, so this is its start time or it has ended already.
+    let process = Process::of(pid).unwrap_or(Process { pid, started: 0 });
+    Ok(Started { child, process, port })
+}
+
+/// A program with a slash lies in the artifact's folder, one without is looked for on the path.
+fn located(program: &str, folder: &Path) -> std::path::PathBuf {
+    if program.contains('/') { folder.join(program) } else { program.into() }
+}
+
+fn open_log(path: &Path) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| named(error, "cannot make", folder))?;
+    }
+    OpenOptions::new().create(true).append(true).open(path).map_err(|error| named(error, "cannot open the log", path))
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+struct Words {
+    port: String,
+    dir: String,
+    revision: String,
+}
+
+impl Words {
+    /// Fills in `{port}`, `{dir}` and `{revision}`. Other words in braces are an error; braces around anything else,
+    /// such as JSON, stay.
+    fn fill(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            filled.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let word = rest[1..].split_once('}').map(|(word, _)| word).filter(|word| is_word(word));
+            match word {
+                Some("port") => filled.push_str(&self.port),
+                Some("dir") => filled.push_str(&self.dir),
+                Some("revision") => filled.push_str(&self.revision),
+                Some(word) => {
+                    return Err(format!("unknown placeholder {{{word}}} in {text:?}: there are {{port}}, {{dir}} and {{revision}}"));
+                }
+                None => {
+                    filled.push('{');
+                    rest = &rest[1..];
+                    continue;
+                }
+            }
+            rest = &rest[word.map_or(0, str::len) + 2..];
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_in_and_unknown_ones_refused() {
+        let words = Words { port: "81".into(), dir: "/srv/{x}".into(), revision: "r7".into() };
+        let cases = [
+            ("plain", Some("plain")),
+            ("--port={port}", Some("--port=81")),
+            ("{revision}@{port}{port}", Some("r7@8181")),
+            ("{dir}/conf", Some("/srv/{x}/conf")),
+            ("{\"a\": {\"b\": 1}}", Some("{\"a\": {\"b\": 1}}")),
+            ("{}{ {PORT} {port", Some("{}{ {PORT} {port")),
+            ("{prot}", None),
+            ("{port}{host}", None),
+        ];
+        for (text, filled) in cases {
+            assert_eq!(words.fill(text).ok().as_deref(), filled, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_sees_nothing_of_the_run_that_started_the_agent() {
+        let vars = [("PATH", "/bin"), ("HOME", "/h"), ("GITHUB_TOKEN", "x"), ("RUNNER_TRACKING_ID", "y")];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let visible = visible(&vars);
+        assert_eq!(visible.keys().collect::<Vec<_>>(), ["HOME", "PATH"]);
+        assert_eq!(super::visible(&BTreeMap::new())["PATH"], USUAL_PATH);
+    }
+}

@@ -1,0 +1,228 @@
+//! Minding one place: start, ask whether it is ready, start again when it ends by itself, stop when told.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio::process::Child;
+use tokio::sync::{Notify, watch};
+
+use super::fleet::{Fleet, Seat};
+use super::{launch, ready};
+use crate::process::Process;
+use crate::stage::Manifest;
+
+/// The pause before the first restart; each later one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// An instance that ran for so long starts again as if for the first time.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// How often a process that is not our child is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The shortest time between two questions to an instance that is ready.
+const CALM: Duration = Duration::from_secs(2);
+
+/// The shortest time that an instance has to answer: a busy machine is no broken release.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So many questions in a row unanswered, and a ready instance gets no more requests.
+const UNANSWERED: u32 = 3;
+
+/// A process that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    process: Process,
+    port: u16,
+    since: Instant,
+    /// `None` for one that an earlier agent started.
+    child: Option<Child>,
+}
+
+impl Running {
+    /// One that an earlier agent started.
+    pub(super) fn adopted(process: Process, port: u16) -> Self {
+        Self { process, port, since: Instant::now(), child: None }
+    }
+
+    /// Waits for its end, and says how it ended, where that can be known.
+    async fn end(&mut self) -> String {
+        match &mut self.child {
+            Some(child) => match child.wait().await {
+                Ok(status) => ending(status),
+                Err(error) => format!("an end that cannot be read: {error}"),
+            },
+            None => {
+                while self.process.is_alive() {
+                    tokio::time::sleep(LOOK).await;
+                }
+                "an end that the agent did not see".to_owned()
+            }
+        }
+    }
+
+    /// SIGTERM to its group, and after `limit` SIGKILL.
+    async fn stop(mut self, limit: Duration) {
+        self.process.signal_group(Signal::TERM);
+        if tokio::time::timeout(limit, self.end()).await.is_err() {
+            self.process.signal_group(Signal::KILL);
+            self.end().await;
+        }
+        // What it started itself goes with it.
+        self.process.signal_group(Signal::KILL);
+    }
+}
+
+/// Begins minding a place.
+pub(super) fn begin(
+    fleet: &Arc<Fleet>,
+    seat: Seat,
+    manifest: &Arc<Manifest>,
+    running: Option<Running>,
+    stop: &watch::Sender<bool>,
+    nudge: &Arc<Notify>,
+) {
+    let mind = Mind {
+        fleet: Arc::clone(fleet),
+        seat,
+        manifest: Arc::clone(manifest),
+        stop: stop.subscribe(),
+        nudge: Arc::clone(nudge),
+    };
+    tokio::spawn(mind.run(running));
+}
+
+struct Mind {
+    fleet: Arc<Fleet>,
+    seat: Seat,
+    manifest: Arc<Manifest>,
+    stop: watch::Receiver<bool>,
+    nudge: Arc<Notify>,
+}
+
+enum Over {
+    Stopped,
+    Ended(String),
+}
+
+impl Mind {
+    async fn run(mut self, mut adopted: Option<Running>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let over = match adopted.take().map_or_else(|| self.start(), Ok) {
+                Ok(running) => {
+                    let since = running.since;
+                    let over = self.watch(running).await;
+                    if since.elapsed() >= STEADY {
+                        pause = FIRST_PAUSE;
+                    }
+                    over
+                }
+                Err(why) => Over::Ended(why),
+            };
+            match over {
+                Over::Stopped => break,
+                Over::Ended(how) => {
+                    tracing::warn!(revision = %self.seat.revision, index = self.seat.index, how, "an instance ended");
+                    self.fleet.ended(self.seat, how);
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                () = self.nudge.notified() => pause = FIRST_PAUSE,
+                () = told(&mut self.stop) => break,
+            }
+        }
+        self.fleet.gone(self.seat);
+    }
+
+    fn start(&self) -> Result<Running, String> {
+        if *self.stop.borrow() {
+            // The next look at `stop` ends this.
+            return Err("it was stopped before it was started".to_owned());
+        }
+        let fleet = &self.fleet;
+        let started = launch::start(&fleet.root, &self.manifest, self.seat.index, &fleet.visible)?;
+        let launch::Started { child, process, port } = started;
+        fleet.began(self.seat, process, port);
+        tracing::info!(revision = %self.seat.revision, index = self.seat.index, pid = process.pid, port, "started");
+        Ok(Running { process, port, since: Instant::now(), child: Some(child) })
+    }
+
+    async fn watch(&mut self, mut running: Running) -> Over {
+        let (port, since) = (running.port, running.since);
+        let asking = ask_on(Arc::clone(&self.fleet), self.seat, Arc::clone(&self.manifest), port, since);
+        let ended = tokio::select! {
+            how = running.end() => Some(how),
+            () = told(&mut self.stop) => None,
+            never = asking => match never {},
+        };
+        match ended {
+            Some(how) => {
+                running.process.signal_group(Signal::KILL);
+                Over::Ended(how)
+            }
+            None => {
+                running.stop(self.manifest.launch.stop.get()).await;
+                Over::Stopped
+            }
+        }
+    }
+}
+
+/// Waits for the order to stop. A sender that is gone gives none.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Asks whether it is ready, for as long as it runs.
+async fn ask_on(
+    fleet: Arc<Fleet>,
+    seat: Seat,
+    manifest: Arc<Manifest>,
+    port: u16,
+    since: Instant,
+) -> std::convert::Infallible {
+    let question = &manifest.launch.ready;
+    let every = question.every.get().max(Duration::from_millis(10));
+    let mut is_ready = false;
+    let mut unanswered = 0;
+    loop {
+        match ready::ask(question, port, every.max(PATIENCE)).await {
+            Ok(()) => {
+                unanswered = 0;
+                if !is_ready {
+                    is_ready = true;
+                    fleet.ready(seat, since.elapsed());
+                }
+            }
+            Err(why) => {
+                unanswered += 1;
+                if unanswered == UNANSWERED {
+                    if is_ready {
+                        tracing::warn!(revision = %seat.revision, index = seat.index, why, "no longer ready");
+                    }
+                    is_ready = false;
+                    fleet.unready(seat);
+                }
+            }
+        }
+        tokio::time::sleep(if is_ready { every.max(CALM) } else { every }).await;
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown end".to_owned(),
+    }
+}
