@@ -1,3 +1,9 @@
-//! stub
+//! `deploy`: takes a release the whole way.
 
-fn main() {}
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+
+fn main() -> ExitCode {
+    windlass_deploy::run(Context::capture())
+}

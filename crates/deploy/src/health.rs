@@ -1,0 +1,164 @@
+//! Judging the new revision while it takes over: the policy's checks, measured through the agent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use windlass_ci::file::write_whole;
+use windlass_ci::progress::Progress;
+use windlass_ci::session::Session;
+use windlass_domain::outcome::Reason;
+use windlass_domain::policy::{Environment, NoData, OnInconclusive, Span, Verify, WarmUp};
+use windlass_domain::release::Sequence;
+use windlass_domain::rollout::Weights;
+use windlass_domain::verdict::Verdict;
+use windlass_signal::judge::{CancelSignal, Ending, Judgement, Source, Tick, Watch, watch};
+use windlass_target::host::Host;
+use windlass_target::judge::{Judge, Judged, Question};
+
+/// Judges by the policy's checks.
+pub(crate) struct Health {
+    verify: Verify,
+    host: Host,
+    offline: bool,
+    progress: Progress,
+    recordings: PathBuf,
+    judged: AtomicUsize,
+}
+
+impl Health {
+    pub(crate) fn new(session: &Session, environment: &Environment, host: &Host) -> Self {
+        Self {
+            verify: environment.verify.clone().unwrap_or_else(readiness_alone),
+            host: host.clone(),
+            offline: session.common.offline,
+            progress: session.progress.clone(),
+            recordings: session.report_dir().join("health"),
+            judged: AtomicUsize::new(0),
+        }
+    }
+
+    /// The folder of the recordings, where anything was judged.
+    pub(crate) fn recordings(&self) -> Option<PathBuf> {
+        (self.judged.load(Ordering::Relaxed) > 0).then(|| self.recordings.clone())
+    }
+
+    fn keep(&self, revision: Sequence, weight: u16, judgement: &Judgement) {
+        let number = self.judged.fetch_add(1, Ordering::Relaxed);
+        let path = self.recordings.join(format!("{revision}-{number}-at-{}.jsonl", f64::from(weight) / 100.0));
+        // A recording that cannot be kept does not change the verdict; it is missed where it is looked for.
+        if let Err(error) = write_whole(&path, judgement.recording.to_json_lines().as_bytes()) {
+            self.progress.say(&format!("cannot keep the recording at {}: {error}", path.display()));
+        }
+    }
+}
+
+/// Without `verify`, a bake still watches that instances stay ready and do not restart.
+fn readiness_alone() -> Verify {
+    Verify {
+        probes: Vec::new(),
+        errors: None,
+        latency: None,
+        restarts: 0,
+        within: Span::minutes(10),
+        warm_up: WarmUp { time: Span::millis(0), requests: 0 },
+        on_inconclusive: OnInconclusive::Hold,
+        no_data: NoData::Inconclusive,
+    }
+}
+
+/// What can be judged at this weight: without a traffic split there is no old arm to compare with.
+fn at_weight(verify: &Verify, split: bool) -> Verify {
+    let mut verify = verify.clone();
+    if !split {
+        verify.latency = None;
+        if let Some(errors) = &mut verify.errors {
+            errors.worse_by = None;
+        }
+        verify.errors = verify.errors.filter(|errors| errors.at_most.is_some());
+    }
+    verify
+}
+
+#[async_trait]
+impl Judge for Health {
+    async fn judge(&self, question: Question<'_>) -> Judged {
+        let split = question.weight < Weights::WHOLE && question.plan.anchor().is_some();
+        let new = question.plan.release.sequence;
+        let base_url = match self.host.state().await {
+            Ok(state) => state.listening.map(|address| format!("http://{address}")),
+            Err(error) => return Judged::Unknown { why: format!("cannot judge {new}: {error}") },
+        };
+        let asked = Watch {
+            verify: at_weight(&self.verify, split),
+            new,
+            old: if split { question.plan.anchor() } else { None },
+            base_url,
+            source: Source::UnixSocket(self.host.client().socket().to_owned()),
+            bake: question.bake,
+            offline: self.offline,
+            history: Vec::new(),
+        };
+        let progress = self.progress.clone();
+        let mut tell = move |tick: &Tick| progress.now(&standing(new, tick));
+        let cancel = CancelSignal::from(question.stop.clone());
+        let judgement = watch(&asked, &crate::way::now, &cancel, &mut tell).await;
+        self.keep(new, question.weight, &judgement);
+        verdict(&judgement, self.verify.on_inconclusive, split)
+    }
+}
+
+fn standing(new: Sequence, tick: &Tick) -> String {
+    let seconds = tick.elapsed_ms / 1000;
+    format!(
+        "verify {new} for {seconds} s: {} requests, {} bad; the old {}, {} bad",
+        tick.requests_new, tick.bad_new, tick.requests_old, tick.bad_old
+    )
+}
+
+fn verdict(judgement: &Judgement, on_inconclusive: OnInconclusive, split: bool) -> Judged {
+    let seen = summary(judgement, split);
+    match (judgement.ending, judgement.verdict) {
+        (Ending::Cancelled, _) => Judged::Stopped,
+        (Ending::Offline, _) => Judged::Unknown { why: "cannot judge without the network (--offline)".into() },
+        (Ending::Judged, Verdict::Passed) => Judged::Passed { note: seen },
+        (Ending::Judged, Verdict::Failed) => Judged::Failed { why: format!("{} ({seen})", why(&judgement.reasons)) },
+        (Ending::Judged, Verdict::Inconclusive) => {
+            if let Some(unreachable) = &judgement.unreachable {
+                return Judged::Unknown { why: unreachable.clone() };
+            }
+            let why = format!("no verdict in time: {} ({seen})", why(&judgement.reasons));
+            match on_inconclusive {
+                OnInconclusive::Hold | OnInconclusive::Extend => Judged::Held { why },
+                OnInconclusive::Fail => Judged::Failed { why },
+                OnInconclusive::Pass => Judged::Passed { note: format!("let through, but nothing was proved: {why}") },
+            }
+        }
+    }
+}
+
+fn summary(judgement: &Judgement, split: bool) -> String {
+    let mut text = format!("{} requests, {} bad", judgement.requests_new, judgement.bad_new);
+    if split {
+        text.push_str(&format!("; the old {}, {} bad", judgement.requests_old, judgement.bad_old));
+    } else if judgement.requests_new > 0 {
+        text.push_str("; not randomised, since everything goes to it");
+    }
+    text.push_str(&format!("; after {} ms", judgement.elapsed_ms));
+    text
+}
+
+fn why(reasons: &[Reason]) -> String {
+    let told = reasons.iter().map(|reason| {
+        let parts = [&reason.what, &reason.observed, &reason.why];
+        parts.iter().filter(|part| !part.is_empty()).map(|part| part.as_str()).collect::<Vec<_>>().join(": ")
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    if told.is_empty() { "no reason was given".to_owned() } else { told }
+}
+
+/// Removes the recordings of an earlier run, so that what lies there is of this one.
+pub(crate) fn clear(folder: &Path) {
+    let _ = fs::remove_dir_all(folder.join("health"));
+}

@@ -1,0 +1,163 @@
+//! The plan: what is compiled from policy, release and what the target's journal says; and whether it may be made.
+
+use std::path::PathBuf;
+
+use windlass_ci::fail::{Failure, Result};
+use windlass_ci::session::{Artifact, Located};
+use windlass_ci::topics as common;
+use windlass_domain::digest::Digest;
+use windlass_domain::journal::History;
+use windlass_domain::policy::{Environment, HostTarget};
+use windlass_domain::release::{Release, Schema, Sequence};
+use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile};
+use windlass_evidence::artifact;
+use windlass_target::driver::Seen;
+use windlass_target::host::control::{Launch, Package};
+
+use crate::topics;
+
+/// What is to be released, before it has a number.
+pub(crate) struct Candidate<'a> {
+    pub(crate) located: &'a Located,
+    pub(crate) environment: &'a Environment,
+    pub(crate) target: &'a HostTarget,
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) config: Option<Digest>,
+    pub(crate) commit: Option<String>,
+}
+
+impl<'a> Candidate<'a> {
+    pub(crate) fn new(
+        located: &'a Located,
+        environment: &'a Environment,
+        target: &'a HostTarget,
+        artifact: &'a Artifact,
+        commit: Option<String>,
+    ) -> Result<Self> {
+        let config = artifact::digest_all(&located.folder, &located.policy.release.config).map_err(|error| {
+            Failure::invalid(&common::ARTIFACT, "cannot take the digest of the configuration").because(error)
+        })?;
+        Ok(Self { located, environment, target, artifact, config, commit })
+    }
+
+    /// The release under a number of the target's ledger.
+    pub(crate) fn release(&self, sequence: Sequence) -> Release {
+        let launch = Launch::from(self.target);
+        Release {
+            sequence,
+            app: self.located.policy.app.clone(),
+            artifact: self.artifact.digest,
+            config: self.config,
+            secrets: Vec::new(),
+            schema: self.located.policy.release.schema,
+            parameters: serde_json::to_value(launch).expect("a launch has only string keys"),
+            commit: self.commit.clone(),
+        }
+    }
+
+    /// Whether a release of the ledger is this one, whatever its number and commit.
+    pub(crate) fn is(&self, release: &Release) -> bool {
+        let mut mine = self.release(release.sequence);
+        mine.commit.clone_from(&release.commit);
+        mine == *release
+    }
+
+    /// Where its files lie.
+    pub(crate) fn package(&self) -> Package {
+        let config = &self.located.policy.release.config;
+        let paths: Vec<(String, PathBuf)> =
+            config.iter().map(|name| (name.clone(), self.located.resolve(name))).collect();
+        Package {
+            artifact: self.artifact.digest,
+            artifact_path: self.artifact.path.clone(),
+            config: self.config,
+            config_paths: paths,
+            launch: Launch::from(self.target),
+        }
+    }
+
+    /// Compiles the plan, if there is a way back or none is wanted.
+    ///
+    /// # Errors
+    /// Refused (6) when there would be no way back, or the release cannot read the data in use.
+    pub(crate) fn plan(&self, history: &History, seen: &Seen, no_way_back: bool) -> Result<Plan> {
+        let release = self.release(history.next_sequence());
+        let way_back = self.way_back(history, seen, no_way_back)?;
+        reads_todays_data(history, release.schema)?;
+        let old = history.live().map(|commit| commit.revision);
+        let takeover = Takeover {
+            new: release.sequence,
+            old,
+            instances: self.target.instances,
+            verify: self.environment.verify.is_some(),
+            keep: history.keep(release.sequence, self.environment.keep),
+        };
+        Ok(Plan {
+            environment: self.environment.name.clone(),
+            intent: Intent::Deploy,
+            way_back,
+            strategy: self.environment.strategy.clone(),
+            steps: compile(&self.environment.strategy, &takeover),
+            clocks: self.environment.clocks,
+            release,
+        })
+    }
+
+    fn way_back(&self, history: &History, seen: &Seen, no_way_back: bool) -> Result<WayBack> {
+        let Some(live) = history.live() else { return Ok(WayBack::Empty) };
+        if no_way_back {
+            return Ok(WayBack::None);
+        }
+        let revision = live.revision;
+        let refuse = |why: String| {
+            Failure::refused(&topics::WAY_BACK, format!("there would be no way back to {revision}: {why}"))
+                .hint("accept that with --no-way-back, which freezes on failure instead of going back")
+        };
+        let Some(anchor) = history.releases.get(&revision) else {
+            return Err(refuse("its release is not in the ledger".into()));
+        };
+        if !seen.revisions.iter().any(|(staged, _)| *staged == revision) {
+            return Err(refuse("its files are not on the target any more".into()));
+        }
+        let new = self.located.policy.release.schema;
+        match (anchor.schema, new) {
+            (_, None) => {}
+            (Some(old), Some(new)) if old.reads(new.writes) => {}
+            (Some(old), Some(new)) => {
+                return Err(refuse(format!(
+                    "it reads schemas {} to {}, and the new release writes {}",
+                    old.reads_from, old.reads_to, new.writes
+                )));
+            }
+            (None, Some(new)) => {
+                return Err(refuse(format!(
+                    "it does not say which schemas it reads, and the new release writes {}",
+                    new.writes
+                )));
+            }
+        }
+        Ok(WayBack::Anchor { revision, instances: instances(anchor) })
+    }
+}
+
+/// How many instances a release of the ledger runs.
+fn instances(release: &Release) -> u16 {
+    serde_json::from_value::<Launch>(release.parameters.clone()).map_or(1, |launch| launch.instances)
+}
+
+fn reads_todays_data(history: &History, schema: Option<Schema>) -> Result<()> {
+    match (history.schema_written(), schema) {
+        (Some(written), Some(schema)) if !schema.reads(written) => Err(Failure::refused(
+            &topics::SCHEMA,
+            format!(
+                "the release reads schemas {} to {}, and the data was written under {written}",
+                schema.reads_from, schema.reads_to
+            ),
+        )),
+        (Some(written), None) => Err(Failure::refused(
+            &topics::SCHEMA,
+            format!("the release does not say which schemas it reads, and the data was written under {written}"),
+        )),
+        (_, _) => Ok(()),
+    }
+}

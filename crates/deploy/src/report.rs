@@ -1,0 +1,167 @@
+//! What a deploy says at its end: document, text, summary, evidence.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use windlass_ci::facts::Facts;
+use windlass_ci::fail::{Failure, Result};
+use windlass_ci::progress::Progress;
+use windlass_ci::report::{Annotation, Level, Report};
+use windlass_ci::session::{Located, Session};
+use windlass_domain::digest::Digest;
+use windlass_domain::journal::{Event, History};
+use windlass_domain::outcome::{Outcome, Reason};
+use windlass_domain::policy::Environment;
+use windlass_domain::rollout::Plan;
+use windlass_evidence::statement::{Predicate, Statement};
+use windlass_target::document::Own;
+use windlass_target::drive::{Driven, News};
+
+use crate::admission::Admission;
+
+/// Says an event of the journal on standard error: those that people wait for, not its bookkeeping.
+pub(crate) fn say(progress: &Progress, news: &News) {
+    match news {
+        News::Begins { step, .. } => progress.now(&step.to_string()),
+        News::Recorded(Event::Started { .. } | Event::Closed) => {}
+        News::Recorded(_) => progress.say(&format!("  {news}")),
+    }
+}
+
+/// The report of `--plan`.
+pub(crate) fn plan(session: &Session, plan: &Plan, refused: Option<Failure>) -> Report<Own> {
+    let mut report: Report<Own> = Report::new(Outcome::Passed);
+    report.own = Own::of_plan(plan);
+    report.environment = Some(plan.environment.clone());
+    report.artifact = Some(plan.release.artifact);
+    if let Some(failure) = &refused {
+        report.outcome = failure.outcome;
+        report.reasons = failure.document_reasons();
+    }
+    let way_back = match plan.anchor() {
+        Some(anchor) => format!("to {anchor}, which stays staged and warm until the commit"),
+        None => "to nothing: nothing is live yet".to_owned(),
+    };
+    let mut facts = report.own.facts();
+    facts.push(("way back", way_back));
+    facts.push(("longest", plan.longest().to_string()));
+    facts.extend(plan.steps.iter().map(|step| ("step", step.to_string())));
+    let verdict = match &refused {
+        None => format!("this would be done in {}; nothing was changed", plan.environment),
+        Some(failure) => format!("this would be done in {}, but: {}", plan.environment, failure.chain()),
+    };
+    let facts = Facts {
+        outcome: report.outcome,
+        verdict,
+        facts,
+        next: Some(format!("{} -e {} --approved {}", session.tool, plan.environment, plan.digest())),
+    };
+    tell(report, &facts, "Plan")
+}
+
+/// The report of a deploy that has nothing to do.
+pub(crate) fn already_live(session: &Session, history: &History, artifact: Digest) -> Report<Own> {
+    let mut report: Report<Own> = Report::new(Outcome::Passed);
+    report.environment.clone_from(&session.common.environment);
+    report.artifact = Some(artifact);
+    report.own.release = history.live_release().cloned();
+    report.own.revision = history.live().map(|commit| commit.revision);
+    let facts = Facts {
+        outcome: Outcome::Passed,
+        verdict: "this release is live already; nothing was changed".to_owned(),
+        facts: report.own.facts(),
+        next: None,
+    };
+    tell(report, &facts, "Deploy")
+}
+
+/// How a run that moved something ended.
+pub(crate) struct Ended<'a> {
+    pub(crate) driven: &'a Driven,
+    pub(crate) own: Own,
+    pub(crate) admission: &'a Admission,
+    pub(crate) recordings: Option<PathBuf>,
+}
+
+/// The report of a rollout, and its evidence.
+pub(crate) fn rollout(
+    session: &Session,
+    located: &Located,
+    environment: &Environment,
+    ended: Ended<'_>,
+) -> Result<Report<Own>> {
+    let Ended { driven, own, admission, recordings } = ended;
+    let mut report = Report::new(driven.outcome);
+    report.environment = Some(environment.name.clone());
+    report.artifact = own.release.as_ref().map(|release| release.artifact);
+    report.own = own;
+    attest(session, located, &report)?;
+    let name = &environment.name;
+    let revision = report.own.revision.map(|revision| revision.to_string()).unwrap_or_default();
+    let (verdict, next) = match driven.outcome {
+        Outcome::Passed => (format!("{revision} is live in {name}"), format!("rollback -e {name}")),
+        Outcome::Failed => (
+            format!("{revision} was refused, and {name} was put back as it was"),
+            format!("windlass history -e {name}"),
+        ),
+        Outcome::Stuck => (
+            format!("{name} could not be put back: a human is needed"),
+            format!("windlass status -e {name}, then windlass explain deploy.stuck"),
+        ),
+        Outcome::Held => (
+            format!("the rollout of {revision} waits for someone and stays as it is"),
+            format!("deploy -e {name} to go on, rollback -e {name} to turn back"),
+        ),
+        Outcome::Unknown | Outcome::Refused | Outcome::Invalid => (
+            format!("the rollout of {revision} is still open"),
+            format!("deploy -e {name}: the next run goes on from the ledger"),
+        ),
+    };
+    if let Some(why) = &driven.why {
+        let place = report.own.steps.last().map(|step| step.step.clone()).unwrap_or_default();
+        report.reasons.push(Reason::new("rollout").place(place).why(why.clone()).next(next.clone()));
+        report.annotations.push(Annotation {
+            level: Level::Error,
+            title: format!("deploy to {name}: {}", driven.outcome),
+            message: why.clone(),
+            path: None,
+            line: None,
+        });
+    }
+    if admission.unsigned {
+        report.reasons.push(Reason::new("evidence").why("the gate's evidence is unsigned, as windlass.yml accepts"));
+    }
+    report.outputs.push(("revision".into(), revision));
+    report.files.extend(recordings.map(|path| ("recordings-path".to_owned(), path)));
+    let facts = Facts { outcome: driven.outcome, verdict, facts: report.own.facts(), next: Some(next) };
+    Ok(tell(report, &facts, "Deploy"))
+}
+
+fn tell(mut report: Report<Own>, facts: &Facts, title: &str) -> Report<Own> {
+    report.text = facts.text(&report.reasons);
+    report.markdown = facts.markdown(title, &report.reasons);
+    report
+}
+
+fn attest(session: &Session, located: &Located, report: &Report<Own>) -> Result<()> {
+    let over = matches!(report.outcome, Outcome::Passed | Outcome::Failed | Outcome::Stuck);
+    let (true, Some(artifact)) = (over, report.artifact) else { return Ok(()) };
+    let body = json!({
+        "at": ended_at(report, session),
+        "environment": report.environment,
+        "policy": located.policy.digest,
+        "outcome": report.outcome,
+        "intent": "deploy",
+        "revision": report.own.revision,
+        "anchor": report.own.anchor,
+        "plan": report.own.plan,
+        "receipt": report.own.receipt,
+    });
+    let commit = report.own.release.as_ref().and_then(|release| release.commit.as_deref());
+    session.attest(&Statement::about(artifact, commit, Predicate::Deploy, body))
+}
+
+/// When the last step ended: for a pass, the release is live at least since then.
+fn ended_at(report: &Report<Own>, session: &Session) -> jiff::Timestamp {
+    report.own.steps.iter().rev().find_map(|step| step.at).unwrap_or(session.context.started)
+}
