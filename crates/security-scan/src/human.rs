@@ -111,8 +111,8 @@ pub(crate) fn scanned(scan: &Scan) -> String {
     let mut parts = Vec::new();
     if let Some(secrets) = &scan.secrets {
         parts.push(format!(
-            "{} files ({}) for secrets, {} binary ones left out",
-            secrets.files,
+            "{} ({}) for secrets, {} binary ones left out",
+            counted(secrets.files, "file"),
             size(secrets.bytes),
             secrets.binaries
         ));
@@ -120,16 +120,21 @@ pub(crate) fn scanned(scan: &Scan) -> String {
     if let Some(dependencies) = &scan.dependencies {
         parts.push(match (&dependencies.database, dependencies.locks) {
             (_, 0) => "no lock file that could be read, so no dependencies".to_owned(),
-            (None, locks) => format!("no package of {locks} lock files, for want of a database"),
+            (None, locks) => format!("no package of {}, for want of a database", counted(locks, "lock file")),
             (Some(database), locks) => format!(
-                "{} packages of {locks} lock files against {} advisories, the newest {} days old",
-                dependencies.packages,
+                "{} of {} against {} advisories, the newest {} old",
+                counted(dependencies.packages, "package"),
+                counted(locks, "lock file"),
                 database.count,
-                database.days()
+                counted(database.days(), "day")
             ),
         });
     }
     format!("scanned: {}", parts.join("; "))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn size(bytes: u64) -> String {
