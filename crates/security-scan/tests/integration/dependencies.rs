@@ -165,9 +165,19 @@ fn a_date_in_the_future_keeps_no_database_fresh() {
 fn a_lock_that_is_not_whole_is_unknown() {
     let whole = lock(&[("bar", "1.0.0"), ("foo", "1.2.0")]);
     let cut = whole.rfind("\n[[package]]").unwrap();
+    // Cut between two packages, where the dependency has its version beside its name: every line of it parses.
+    let versioned = whole[..cut].replace(" \"foo\",", " \"foo 1.2.0\",");
     let conflict = format!("<<<<<<< ours\n{whole}=======\n{whole}>>>>>>> theirs\n");
-    let table =
-        ["", "version = 4\n", "not = [toml", "\u{0}\u{1}", &whole[..cut], &whole[..cut + 20], &conflict];
+    let table = [
+        "",
+        "version = 4\n",
+        "not = [toml",
+        "\u{0}\u{1}",
+        &whole[..cut],
+        &whole[..cut + 20],
+        &versioned,
+        &conflict,
+    ];
     for text in table {
         let bench = Bench::new();
         bench.fresh().write("Cargo.lock", text);
