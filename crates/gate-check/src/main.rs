@@ -1,3 +1,9 @@
-//! stub
+//! `gate-check`: may this release enter?
 
-fn main() {}
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+
+fn main() -> ExitCode {
+    windlass_gate_check::run(Context::capture())
+}
