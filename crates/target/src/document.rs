@@ -58,7 +58,7 @@ pub struct Receipt {
     /// Requests that found no instance or no connection.
     pub failed: u64,
     /// By revision.
-    pub by_revision: BTreeMap<Sequence, RevisionReceipt>,
+    pub by_revision: BTreeMap<String, RevisionReceipt>,
     /// From the first shift to the last one's being settled.
     pub switch_ms: Option<u64>,
     /// From the decision to turn back until everything went to the old again.
@@ -170,7 +170,7 @@ impl Receipt {
             let sent = since(now.requests, then.requests);
             receipt.sent += sent;
             receipt.failed += since(now.failed, then.failed);
-            receipt.by_revision.insert(revision, RevisionReceipt { sent, bad: since(now.bad, then.bad) });
+            receipt.by_revision.insert(revision.to_string(), RevisionReceipt { sent, bad: since(now.bad, then.bad) });
         }
         receipt
     }

@@ -11,8 +11,23 @@ use crate::release::Sequence;
 /// The share of requests each revision gets, in hundredths of a percent; they add up to 10,000, or the map is
 /// empty and nothing is served.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(try_from = "BTreeMap<String, u16>", into = "BTreeMap<String, u16>")]
+#[schemars(with = "BTreeMap<String, u16>")]
 pub struct Weights(pub BTreeMap<Sequence, u16>);
+
+impl TryFrom<BTreeMap<String, u16>> for Weights {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(named: BTreeMap<String, u16>) -> Result<Self, Self::Error> {
+        named.into_iter().map(|(name, weight)| Ok((name.parse()?, weight))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Weights> for BTreeMap<String, u16> {
+    fn from(weights: Weights) -> Self {
+        weights.0.into_iter().map(|(revision, weight)| (revision.to_string(), weight)).collect()
+    }
+}
 
 impl Weights {
     /// The whole, in hundredths of a percent.
@@ -151,5 +166,18 @@ impl std::fmt::Display for Step {
             Self::Retire { live, .. } => write!(f, " all but {live}"),
             Self::Settle => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shift_survives_its_own_json() {
+        let shift = Step::Shift { weights: Weights::split(Sequence(2), 500, Some(Sequence(1))) };
+        let json = serde_json::to_string(&shift).unwrap();
+        assert_eq!(json, r#"{"step":"shift","weights":{"r1":9500,"r2":500}}"#);
+        assert_eq!(serde_json::from_str::<Step>(&json).unwrap(), shift);
     }
 }

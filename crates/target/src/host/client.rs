@@ -173,7 +173,10 @@ impl Client {
             Ok(Rejected::Head { head }) => DriverError::Head(head),
             Ok(Rejected::Judged { why, log }) => DriverError::Judged { why, log },
             Ok(Rejected::Fault { why }) => self.unreachable(path, why),
-            Err(_) => self.unreachable(path, format!("the agent answered {status}")),
+            Err(_) => {
+                let told: String = String::from_utf8_lossy(bytes).chars().take(300).collect();
+                self.unreachable(path, format!("the agent answered {status}: {told}"))
+            }
         }
     }
 
