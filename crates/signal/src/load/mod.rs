@@ -8,6 +8,7 @@
 
 mod connection;
 mod record;
+mod tunnel;
 
 use std::error::Error;
 use std::fmt;
@@ -22,7 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use self::connection::{Aim, Connection};
+use self::connection::{Aim, Ask, Connection};
 pub use self::record::{Latency, Lost, Meter, Receipt, RevisionCounts, UNLABELLED};
 
 /// A stream of requests, bounded in rate, number and time.
@@ -51,6 +52,9 @@ pub enum Request {
     Get(String),
     /// POST of these bytes to this path. A 2xx answer must be the same bytes.
     Echo(String, Bytes),
+    /// A connection of its own, upgraded at this path to the protocol `echo` and kept for so long. Every hundredth of
+    /// a second these bytes go and must come back. Its latency is that of the upgrade.
+    Tunnel(String, Bytes, Duration),
 }
 
 impl Load {
@@ -94,13 +98,17 @@ impl Load {
         self.mix
             .iter()
             .map(|request| {
-                let (path, body) = match request {
-                    Request::Get(path) => (path, None),
-                    Request::Echo(path, body) => (path, Some(body.clone())),
+                let (path, ask) = match request {
+                    Request::Get(path) => (path, Ask::Get),
+                    Request::Echo(path, body) => (path, Ask::Echo(body.clone())),
+                    Request::Tunnel(path, bytes, kept) => (path, Ask::Tunnel(bytes.clone(), *kept)),
                 };
+                if matches!(&ask, Ask::Tunnel(bytes, kept) if bytes.is_empty() || *kept > self.lasting) {
+                    return Err(bad("a tunnel has nothing to say, or is kept longer than the load lasts"));
+                }
                 match path.parse::<PathAndQuery>() {
                     Ok(path) if path.as_str().starts_with('/') => {
-                        Ok(Arc::new(Aim { address: address.clone(), path, body }))
+                        Ok(Arc::new(Aim { address: address.clone(), path, ask }))
                     }
                     Ok(_) | Err(_) => Err(bad("a path does not begin with / or cannot stand in a request")),
                 }

@@ -28,7 +28,7 @@ pub enum Lost {
     Broken,
     /// The answer was not complete in time.
     Timeout,
-    /// An echo came back as other bytes.
+    /// An echo came back as other bytes, or an upgrade was answered with something else.
     Altered,
 }
 
@@ -176,7 +176,7 @@ impl Record {
             }
         };
         let since = millis(self.began.map_or(Duration::ZERO, |began| now.duration_since(began)));
-        let latency = now.saturating_duration_since(from);
+        let latency = answer.at.unwrap_or(now).saturating_duration_since(from);
         let bad = answer.status >= 500;
         *self.counts.by_status.entry(answer.status).or_default() += 1;
         self.all.add(latency);
@@ -248,7 +248,6 @@ impl Times {
 
     fn latency(&self) -> Option<Latency> {
         let times = self.0.as_ref()?;
-        #[expect(clippy::cast_precision_loss, reason = "ten minutes of microseconds fit a double exactly")]
         let ms = |micros: u64| micros as f64 / 1000.0;
         let at = |quantile| ms(times.value_at_quantile(quantile));
         Some(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), max_ms: ms(times.max()) })

@@ -172,6 +172,59 @@ async fn echo_of_other_bytes_is_altered() {
     }
 }
 
+/// Upgrades to an echo that gives back only the first `good` bytes unaltered.
+async fn serve_tunnel(good: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\nx-windlass-revision: r3\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                let mut left = good;
+                while let Ok(byte) = stream.read_u8().await {
+                    let byte = if left == 0 { byte ^ 1 } else { byte };
+                    left = left.saturating_sub(1);
+                    stream.write_u8(byte).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn tunnel_is_kept_and_every_byte_comes_back() {
+    let kept = Duration::from_millis(100);
+    let mix = vec![Request::Tunnel("/".into(), Bytes::from_static(b"heave"), kept)];
+    let receipt = receipt(&Load { mix, ..small(serve_tunnel(usize::MAX).await, 4) }).await;
+    assert_eq!((receipt.ok, receipt.failed), (4, 0), "{receipt:?}");
+    assert_eq!((receipt.by_status.get(&101), receipt.by_revision["r3"].sent), (Some(&4), 4));
+    assert!(receipt.lasted_ms >= 100, "{receipt:?}");
+    assert!(receipt.latency.unwrap().max_ms < 90.0, "latency is the upgrade's: {receipt:?}");
+}
+
+#[tokio::test]
+async fn tunnel_that_alters_or_breaks_or_is_not_one_is_lost() {
+    let mix = vec![Request::Tunnel("/".into(), Bytes::from_static(b"heave"), Duration::from_millis(30))];
+    let load = |url| Load { mix: mix.clone(), ..small(url, 3) };
+    assert_eq!(receipt(&load(serve_tunnel(2).await)).await.lost, [(Lost::Altered, 3)].into());
+    let plain = serve(|_, request| echo(request)).await;
+    assert_eq!(receipt(&load(plain)).await.lost, [(Lost::Altered, 3)].into());
+    let cut = serve_raw(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ =
+            stream.write_all(b"HTTP/1.1 101 OK\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nheave").await;
+    })
+    .await;
+    assert_eq!(receipt(&load(cut)).await.lost, [(Lost::Broken, 3)].into());
+}
+
 #[tokio::test]
 async fn service_that_closes_after_each_answer_loses_nothing() {
     let url = serve(|_, request| async move {
@@ -267,6 +320,7 @@ async fn wrong_load_is_refused_before_anything_is_sent() {
         Load { connections: 1025, ..good() },
         Load { mix: Vec::new(), ..good() },
         Load { mix: vec![Request::Get("no-slash".into())], ..good() },
+        Load { mix: vec![Request::Tunnel("/".into(), Bytes::new(), Duration::ZERO)], ..good() },
         Load { mix: vec![Request::Get("/a b\r\n".into())], ..good() },
         Load { at_most: 0, ..good() },
         Load { lasting: Duration::ZERO, ..good() },
