@@ -1,16 +1,19 @@
 //! The JSON Schema, the decoder and the page agree about the grammar.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 use windlass_domain::policy::{METRICS, Policy, SHAPES, TOPICS, json_schema};
 
-fn repository(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
-}
+const CHECKED_IN: &str = include_str!("../../../docs/schema/windlass.schema.json");
+const PAGE: &str = include_str!("../../../docs/windlass-yml.md");
+
+const GOOD: [(&str, &str); 4] = [
+    ("design.yml", include_str!("policies/good/design.yml")),
+    ("full.yml", include_str!("policies/good/full.yml")),
+    ("long.yml", include_str!("policies/good/long.yml")),
+    ("short.yml", include_str!("policies/good/short.yml")),
+];
 
 fn valid(text: &str) -> bool {
     let instance: Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -19,8 +22,7 @@ fn valid(text: &str) -> bool {
 
 #[test]
 fn the_checked_in_schema_is_the_generated_one() {
-    let checked_in: Value =
-        serde_json::from_str(&repository("docs/schema/windlass.schema.json")).expect("JSON");
+    let checked_in: Value = serde_json::from_str(CHECKED_IN).expect("JSON");
     assert!(
         checked_in == json_schema(),
         "the grammar changed: run `cargo run -p windlass -- schema > docs/schema/windlass.schema.json`"
@@ -29,16 +31,10 @@ fn the_checked_in_schema_is_the_generated_one() {
 
 #[test]
 fn good_policies_satisfy_parser_and_schema() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policies/good");
-    let mut seen = 0;
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("readable").path();
-        let text = fs::read_to_string(&path).expect("readable");
-        assert!(Policy::parse(&text).is_ok(), "{}: {:?}", path.display(), Policy::parse(&text));
-        assert!(valid(&text), "{}", path.display());
-        seen += 1;
+    for (name, text) in GOOD {
+        assert!(Policy::parse(text).is_ok(), "{name}: {:?}", Policy::parse(text));
+        assert!(valid(text), "{name}");
     }
-    assert!(seen >= 4, "{seen} fixtures");
 }
 
 /// A good policy, and what makes it bad: a text in it and its replacement.
@@ -127,16 +123,15 @@ fn collect(schema: &Value, found: &mut BTreeSet<BTreeSet<String>>) {
 
 #[test]
 fn the_page_documents_every_key_and_metric() {
-    let page = repository("docs/windlass-yml.md");
     let missing: Vec<String> = SHAPES
         .iter()
         .flat_map(|shape| shape.keys.iter().map(move |key| (shape.title, *key)))
-        .filter(|(title, key)| !section(&page, title).contains(&format!("| `{key}` |")))
+        .filter(|(title, key)| !section(title).contains(&format!("| `{key}` |")))
         .map(|(title, key)| format!("{title}: {key}"))
         .chain(
             METRICS
                 .iter()
-                .filter(|one| !page.contains(&format!("| `{}` |", one.name)))
+                .filter(|one| !PAGE.contains(&format!("| `{}` |", one.name)))
                 .map(|one| one.name.to_owned()),
         )
         .collect();
@@ -144,10 +139,10 @@ fn the_page_documents_every_key_and_metric() {
 }
 
 /// The part of the page that a heading with the shape's title begins.
-fn section<'p>(page: &'p str, title: &str) -> &'p str {
+fn section(title: &str) -> &'static str {
     let heading = format!("## `{title}`\n");
-    let Some(start) = page.find(&heading) else { return "" };
-    let rest = &page[start + heading.len()..];
+    let Some(start) = PAGE.find(&heading) else { return "" };
+    let rest = &PAGE[start + heading.len()..];
     rest.find("\n#").map_or(rest, |end| &rest[..end])
 }
 

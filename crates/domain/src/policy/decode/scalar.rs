@@ -37,11 +37,9 @@ impl Decoder {
     /// A list of texts, or one text.
     pub(super) fn texts(&mut self, entry: &Entry<'_>, hint: &str) -> Option<Vec<String>> {
         let items = self.items(entry);
-        items.iter().map(|item| self.text(item, hint)).fold(Some(Vec::new()), |list, text| {
-            let (mut list, text) = (list?, text?);
-            list.push(text);
-            Some(list)
-        })
+        // All first, so that every mistake in the list is told.
+        let texts: Vec<_> = items.iter().map(|item| self.text(item, hint)).collect();
+        texts.into_iter().collect()
     }
 
     /// The name of the application, an environment or a key: it becomes a folder and a label.

@@ -24,6 +24,26 @@ pub(super) fn span(text: &str) -> Option<Span> {
     (!text.is_empty() && total <= LONGEST).then(|| Span::millis(total))
 }
 
+/// A text that is not a length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotASpan;
+
+impl std::fmt::Display for NotASpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a length of time: write for example 500ms, 30s, 10m or 1h30m")
+    }
+}
+
+impl std::error::Error for NotASpan {}
+
+impl std::str::FromStr for Span {
+    type Err = NotASpan;
+
+    fn from_str(text: &str) -> Result<Self, NotASpan> {
+        span(text).ok_or(NotASpan)
+    }
+}
+
 /// A share such as `80%` or `0.5%`.
 pub(super) fn percent(text: &str) -> Option<Percent> {
     Percent::new(decimal(text.strip_suffix('%')?.trim_end())?)

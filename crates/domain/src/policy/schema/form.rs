@@ -20,7 +20,7 @@ pub(super) struct Word(String);
 #[schemars(untagged)]
 pub(super) enum Text {
     /// A text.
-    Text(Word),
+    Word(Word),
     /// A number, as its text.
     Number(f64),
     /// A boolean, as its text.
