@@ -74,6 +74,6 @@ for revision in (1, 2):
     }
     apply({"step": "stage", "revision": revision, "instances": 1}, package)
     apply({"step": "await-ready", "revision": revision, "instances": 1})
-apply({"step": "shift", "weights": {"1": 7_000, "2": 3_000}})
+apply({"step": "shift", "weights": {"r1": 7_000, "r2": 3_000}})
 apply({"step": "settle"})
 print(ask("GET", "/v1/state")["listening"].rsplit(":", 1)[1])
