@@ -1,0 +1,204 @@
+//! A small service for the tests: speaks HTTP/1.1 by hand, so that it can also speak it wrongly.
+//!
+//! `service --port N [--unready] [--exit CODE]`, or `service claim SOCKET BODY`, which claims the fence and ends.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use windlass_domain::digest::Digest;
+
+#[expect(clippy::disallowed_methods, reason = "a test's service, not a tool")]
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|word| word == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    if let [word, socket, body] = &arguments[..]
+        && word == "claim"
+    {
+        return claim(socket, body);
+    }
+    writeln!(io::stdout(), "started with {arguments:?}")?;
+    if let Some(code) = value("--exit") {
+        writeln!(io::stderr(), "cannot open the database")?;
+        std::process::exit(code.parse().unwrap_or(1));
+    }
+    if let Some(file) = value("--deaf-to-term") {
+        // A child that outlives its parent unless the whole group is killed.
+        let child = std::process::Command::new("sleep").arg("600").spawn()?;
+        std::fs::write(file, child.id().to_string())?;
+    }
+    let facts = Arc::new(Facts {
+        ready: AtomicBool::new(!arguments.iter().any(|word| word == "--unready")),
+        name: std::env::var_os("NAME").and_then(|name| name.into_string().ok()).unwrap_or_default(),
+        vars: std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
+    });
+    let port: u16 = value("--port").and_then(|port| port.parse().ok()).unwrap_or(0);
+    let listener = TcpListener::bind(("127.0.0.1", port))?;
+    for stream in listener.incoming() {
+        let facts = Arc::clone(&facts);
+        let stream = stream?;
+        std::thread::spawn(move || {
+            let _ = serve(stream, &facts);
+        });
+    }
+    Ok(())
+}
+
+struct Facts {
+    ready: AtomicBool,
+    name: String,
+    vars: String,
+}
+
+struct Head {
+    line: String,
+    raw: String,
+    headers: HashMap<String, String>,
+}
+
+fn claim(socket: &str, body: &str) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    let length = body.len();
+    write!(stream, "POST /v1/claim HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    write!(io::stdout(), "{answer}")
+}
+
+fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut out = stream.try_clone()?;
+    let mut input = BufReader::new(stream);
+    while let Some(head) = read_head(&mut input)? {
+        let mut words = head.line.split(' ');
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let number = || query.split('=').nth(1).and_then(|value| value.parse::<usize>().ok()).unwrap_or(0);
+        if path == "/early" {
+            out.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig")?;
+            return out.flush();
+        }
+        let body = read_body(&mut input, &head)?;
+        match path {
+            "/healthz" if !facts.ready.load(Ordering::Relaxed) => reply(&mut out, method, "503 Not Ready", b"")?,
+            "/unready" => {
+                facts.ready.store(false, Ordering::Relaxed);
+                reply(&mut out, method, "200 OK", b"")?;
+            }
+            "/hash" => reply(&mut out, method, "200 OK", Digest::of(&body).to_string().as_bytes())?,
+            "/sized" => reply(&mut out, method, "200 OK", &pattern(number()))?,
+            "/chunked" => chunked(&mut out, &pattern(number()))?,
+            "/until-close" => {
+                out.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
+                return out.write_all(&pattern(number()));
+            }
+            "/head" => reply(&mut out, method, "200 OK", head.raw.as_bytes())?,
+            "/vars" => reply(&mut out, method, "200 OK", facts.vars.as_bytes())?,
+            "/slow" => {
+                std::thread::sleep(Duration::from_millis(number() as u64));
+                reply(&mut out, method, "200 OK", b"slow")?;
+            }
+            "/slowly" => {
+                out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n")?;
+                for _ in 0..10 {
+                    std::thread::sleep(Duration::from_millis(number() as u64 / 10));
+                    out.write_all(b"x")?;
+                }
+            }
+            "/204" => out.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?,
+            "/304" => out.write_all(b"HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n")?,
+            "/500" => reply(&mut out, method, "500 Broken", b"broken")?,
+            "/drop" => return Ok(()),
+            "/truncated" => return out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nten bytes."),
+            "/hop" => out.write_all(
+                b"HTTP/1.1 200 OK\r\nconnection: x-private\r\nx-private: 1\r\nkeep-alive: timeout=1\r\ncontent-length: 0\r\n\r\n",
+            )?,
+            "/once" => {
+                // Keep-alive is promised, and the connection closed all the same.
+                reply(&mut out, method, "200 OK", b"once")?;
+                return Ok(());
+            }
+            "/exit" => std::process::exit(7),
+            "/echo" if head.headers.get("upgrade").is_some_and(|to| to == "echo") => {
+                out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nhello")?;
+                return io::copy(&mut input, &mut out).map(drop);
+            }
+            _ => reply(&mut out, method, "200 OK", facts.name.as_bytes())?,
+        }
+        if head.headers.get("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|index| u8::try_from(index % 251).unwrap_or(0)).collect()
+}
+
+fn reply(out: &mut TcpStream, method: &str, status: &str, body: &[u8]) -> io::Result<()> {
+    let mut message = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
+    if method != "HEAD" {
+        message.extend_from_slice(body);
+    }
+    out.write_all(&message)
+}
+
+fn chunked(out: &mut TcpStream, body: &[u8]) -> io::Result<()> {
+    out.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+    for chunk in body.chunks(1000) {
+        write!(out, "{:x}\r\n", chunk.len())?;
+        out.write_all(chunk)?;
+        out.write_all(b"\r\n")?;
+    }
+    out.write_all(b"0\r\n\r\n")
+}
+
+fn read_head(input: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+    let mut raw = String::new();
+    loop {
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if line == "\r\n" {
+            break;
+        }
+        raw.push_str(&line);
+    }
+    let headers = raw
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    Ok(Some(Head { line: raw.lines().next().unwrap_or_default().to_owned(), raw, headers }))
+}
+
+fn read_body(input: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if head.headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+        loop {
+            let mut size = String::new();
+            input.read_line(&mut size)?;
+            let size = u64::from_str_radix(size.trim(), 16).unwrap_or(0);
+            input.by_ref().take(size).read_to_end(&mut body)?;
+            let mut end = String::new();
+            input.read_line(&mut end)?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+    let length = head.headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    input.by_ref().take(length).read_to_end(&mut body)?;
+    Ok(body)
+}
