@@ -68,7 +68,7 @@ fn against(text: &mut String, judged: &Judged) {
             (Some(_), _) | (None, _) => String::new(),
         };
         let colon = if offender.message.is_empty() { "" } else { ": " };
-        say("-", &format!("{}{at}{colon}{}", offender.name, offender.message));
+        say("worst", &format!("{}{at}{colon}{}", offender.name, offender.message));
     }
     say("next", &judged.next);
 }
