@@ -1,3 +1,9 @@
-//! stub
+//! `health-verify`: is what runs healthy?
 
-fn main() {}
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+
+fn main() -> ExitCode {
+    windlass_health_verify::run(Context::capture())
+}

@@ -41,7 +41,7 @@ pub enum Scrape {
     /// None was due.
     None,
     /// It was read.
-    Read(Reading),
+    Read(Box<Reading>),
     /// It could not be read: why.
     Failed(String),
 }
@@ -73,7 +73,7 @@ pub enum Ending {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Line {
     Windlass { recording: u32, settings: Box<Settings> },
-    Seen(Observation),
+    Seen(Box<Observation>),
     Ended { ending: Ending, observations: usize },
 }
 
@@ -100,7 +100,7 @@ impl Recording {
     pub fn to_json_lines(&self) -> String {
         let first = Line::Windlass { recording: VERSION, settings: Box::new(self.settings.clone()) };
         let last = Line::Ended { ending: self.ending, observations: self.observations.len() };
-        let middle = self.observations.iter().map(|observation| Line::Seen(observation.clone()));
+        let middle = self.observations.iter().map(|observation| Line::Seen(Box::new(observation.clone())));
         std::iter::once(first).chain(middle).chain([last]).fold(String::new(), |mut text, line| {
             text.push_str(&serde_json::to_string(&line).expect("a recording has only string keys"));
             text.push('\n');
@@ -134,7 +134,7 @@ impl Recording {
                     if observations.last().is_some_and(|last| last.at_ms > observation.at_ms) {
                         return Err(error("time runs backwards".to_owned()));
                     }
-                    observations.push(observation);
+                    observations.push(*observation);
                 }
                 Line::Ended { ending: found, observations: count } if count == observations.len() => {
                     ending = Some(found);

@@ -33,11 +33,8 @@ impl Counters {
 fn between(last: &RevisionReading, now: &RevisionReading) -> Result<Served, NoDataReason> {
     let requests = delta(last.requests, now.requests)?;
     let bad = delta(last.bad, now.bad)?;
-    let restarts = match delta(last.restarts, now.restarts) {
-        Ok(restarts) => restarts,
-        // Whoever counts was restarted too, or does not count restarts.
-        Err(_) => 0,
-    };
+    // Without a difference, whoever counts was restarted too, or does not count restarts.
+    let restarts = delta(last.restarts, now.restarts).unwrap_or_default();
     // A bad request that never reached the service may be missing among the requests.
     let arm = Arm { requests: requests.max(bad), bad };
     Ok(Served { arm, durations: durations(last, now).unwrap_or_default(), restarts })

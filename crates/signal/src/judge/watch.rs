@@ -86,7 +86,7 @@ async fn next(
             Source::None => Scrape::None,
             source @ (Source::UnixSocket(_) | Source::Url(_)) => {
                 match source::read(source, watch.new, watch.old).await {
-                    Ok(reading) => Scrape::Read(reading),
+                    Ok(reading) => Scrape::Read(Box::new(reading)),
                     Err(error) => Scrape::Failed(error.chain()),
                 }
             }

@@ -6,13 +6,16 @@
 use std::collections::HashSet;
 use std::fmt;
 
+/// Names and values, in the order of the text.
+pub type Labels = Vec<(String, String)>;
+
 /// One series and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// The metric's name.
     pub name: String,
-    /// Its labels, in the order of the text.
-    pub labels: Vec<(String, String)>,
+    /// Its labels.
+    pub labels: Labels,
     /// Its value; may be infinite or not a number.
     pub value: f64,
 }
@@ -102,8 +105,8 @@ const fn is_name(character: char) -> bool {
 }
 
 /// The labels after `{`, and what follows `}`.
-fn labels(text: &str) -> Result<(Vec<(String, String)>, &str), &'static str> {
-    let mut labels: Vec<(String, String)> = Vec::new();
+fn labels(text: &str) -> Result<(Labels, &str), &'static str> {
+    let mut labels = Labels::new();
     let mut rest = text.trim_start_matches([' ', '\t']);
     loop {
         if let Some(after) = rest.strip_prefix('}') {
