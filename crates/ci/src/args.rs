@@ -120,10 +120,11 @@ pub fn variable(flag: &str) -> String {
 pub(crate) fn asks_for_json(context: &Context) -> bool {
     let words: Vec<_> =
         context.args.iter().map_while(|word| (word != "--").then(|| word.to_string_lossy())).collect();
-    let given = words.iter().enumerate().filter_map(|(index, word)| match word.strip_prefix("--format") {
-        Some("") => Some(words.get(index + 1)?.as_ref()),
-        Some(rest) => rest.strip_prefix('='),
-        None => None,
-    });
-    given.last().or(context.var("WINDLASS_FORMAT")) == Some("json")
+    let mut given =
+        words.iter().enumerate().filter_map(|(index, word)| match word.strip_prefix("--format") {
+            Some("") => Some(words.get(index + 1)?.as_ref()),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        });
+    given.next_back().or(context.var("WINDLASS_FORMAT")) == Some("json")
 }

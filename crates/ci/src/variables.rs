@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn flag_goes_before_variable_before_default() {
-        let table: [(&[&str], &[(&str, &str)], Option<&str>); 5] = [
+        type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>);
+        let table: [Row<'_>; 5] = [
             (&[], &[], None),
             (&[], &[("WINDLASS_ENVIRONMENT", "dev")], Some("dev")),
             (&["-e", "prod"], &[("WINDLASS_ENVIRONMENT", "dev")], Some("prod")),

@@ -7,6 +7,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 use windlass_domain::digest::Digest;
@@ -32,7 +33,9 @@ impl std::fmt::Display for ArtifactError {
             Self::Missing(path) => write!(f, "no artifact at {}", path.display()),
             Self::Empty(path) => write!(f, "no file in the artifact folder {}", path.display()),
             Self::Changed(path) => write!(f, "{} changed while it was read", path.display()),
-            Self::Unsupported(path) => write!(f, "cannot release {:?}: not a file, folder or link with a plain name", path),
+            Self::Unsupported(path) => {
+                write!(f, "cannot release {:?}: not a file, folder or link with a plain name", path)
+            }
             Self::Unreadable(path, _) => write!(f, "cannot read {}", path.display()),
         }
     }
@@ -58,7 +61,8 @@ struct ManifestLine {
 /// The digest of the file or folder at `path`.
 ///
 /// # Errors
-/// See [`ArtifactError`]. A file whose size or time of change differs after reading counts as changed.
+/// See [`ArtifactError`]. Anything in it that is not at the end as it was at the beginning counts as changed: a
+/// digest names one state, never a mixture of two.
 pub fn digest(path: &Path) -> Result<Digest, ArtifactError> {
     let metadata = stat(path)?;
     if metadata.is_file() {
@@ -67,25 +71,32 @@ pub fn digest(path: &Path) -> Result<Digest, ArtifactError> {
     if !metadata.is_dir() {
         return Err(ArtifactError::Unsupported(path.to_owned()));
     }
-    let mut lines = Vec::new();
-    folder(path, "", &mut lines)?;
-    if lines.is_empty() {
+    let mut walk = Walk { lines: Vec::new(), seen: Vec::new() };
+    walk.folder(path, &metadata, "")?;
+    walk.check_unchanged(path)?;
+    if walk.lines.is_empty() {
         return Err(ArtifactError::Empty(path.to_owned()));
     }
-    Ok(manifest(lines))
+    Ok(manifest(walk.lines))
 }
 
-/// The digest of several files and folders together, by their names in `names`; `None` when there are none.
+/// The digest of several files and folders together, by their names in `names`; `None` when there are none. It is
+/// that of a manifest of their digests, where a folder's kind is `folder`.
 ///
 /// # Errors
 /// As [`digest`].
 pub fn digest_all(base: &Path, names: &[String]) -> Result<Option<Digest>, ArtifactError> {
     let mut lines = Vec::new();
     for name in names {
+        let path = base.join(name);
+        if name.contains(['\n', '\r']) {
+            return Err(ArtifactError::Unsupported(path));
+        }
+        let kind = if stat(&path)?.is_dir() { "folder" } else { "file" };
         lines.push(ManifestLine {
             path: name.trim_end_matches('/').to_owned(),
-            kind: "file",
-            digest: digest(&base.join(name))?,
+            kind,
+            digest: digest(&path)?,
         });
     }
     Ok((!lines.is_empty()).then(|| manifest(lines)))
@@ -105,36 +116,84 @@ fn stat(path: &Path) -> Result<Metadata, ArtifactError> {
     })
 }
 
-fn folder(path: &Path, prefix: &str, lines: &mut Vec<ManifestLine>) -> Result<(), ArtifactError> {
-    let unreadable = |error| ArtifactError::Unreadable(path.to_owned(), error);
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let unsupported = || ArtifactError::Unsupported(entry.path());
-        let name = entry.file_name().into_string().map_err(|_| unsupported())?;
-        if name.contains(['\n', '\r']) {
-            return Err(unsupported());
-        }
-        let name = format!("{prefix}{name}");
-        let metadata = entry.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            folder(&entry.path(), &format!("{name}/"), lines)?;
-        } else if metadata.is_symlink() {
-            let target = fs::read_link(entry.path()).map_err(unreadable)?;
-            let target = target.to_str().ok_or_else(unsupported)?;
-            lines.push(ManifestLine { path: name, kind: "link", digest: Digest::of(target.as_bytes()) });
-        } else if metadata.is_file() {
-            let kind = if is_executable(&metadata) { "exec" } else { "file" };
-            lines.push(ManifestLine { path: name, kind, digest: file(&entry.path(), &metadata)? });
-        } else {
-            return Err(unsupported());
-        }
+/// What tells one state of a file or folder from another.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Inode and time of change, which nobody can set back.
+    identity: (u64, i64, i64),
+}
+
+impl State {
+    fn of(metadata: &Metadata) -> Self {
+        Self { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
-    Ok(())
+}
+
+/// A walk over a folder: its manifest so far, and all that was seen, for one more look at the end.
+struct Walk {
+    lines: Vec<ManifestLine>,
+    seen: Vec<(PathBuf, State)>,
+}
+
+impl Walk {
+    fn folder(&mut self, path: &Path, metadata: &Metadata, prefix: &str) -> Result<(), ArtifactError> {
+        let failed = |error| vanished_or_unreadable(path, error);
+        self.seen.push((path.to_owned(), State::of(metadata)));
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let place = entry.path();
+            let unsupported = || ArtifactError::Unsupported(place.clone());
+            let failed = |error| vanished_or_unreadable(&place, error);
+            let name = entry.file_name().into_string().map_err(|_| unsupported())?;
+            if name.contains(['\n', '\r']) {
+                return Err(unsupported());
+            }
+            let name = format!("{prefix}{name}");
+            let metadata = entry.metadata().map_err(failed)?;
+            if metadata.is_dir() {
+                self.folder(&place, &metadata, &format!("{name}/"))?;
+                continue;
+            }
+            let (kind, digest) = if metadata.is_symlink() {
+                let target = fs::read_link(&place).map_err(failed)?;
+                ("link", Digest::of(target.to_str().ok_or_else(unsupported)?.as_bytes()))
+            } else if metadata.is_file() {
+                (if is_executable(&metadata) { "exec" } else { "file" }, file(&place, &metadata)?)
+            } else {
+                return Err(unsupported());
+            };
+            self.lines.push(ManifestLine { path: name, kind, digest });
+            self.seen.push((place, State::of(&metadata)));
+        }
+        Ok(())
+    }
+
+    /// Looks at everything once more. The root may itself be a link to the folder; nothing below it is followed.
+    fn check_unchanged(&self, root: &Path) -> Result<(), ArtifactError> {
+        for (path, before) in &self.seen {
+            let after = if path == root { fs::metadata(path) } else { fs::symlink_metadata(path) };
+            let after = after.map_err(|error| vanished_or_unreadable(path, error))?;
+            if State::of(&after) != *before {
+                return Err(ArtifactError::Changed(path.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was listed a moment ago and is gone has changed.
+fn vanished_or_unreadable(path: &Path, error: io::Error) -> ArtifactError {
+    match error.kind() {
+        io::ErrorKind::NotFound => ArtifactError::Changed(path.to_owned()),
+        _ => ArtifactError::Unreadable(path.to_owned(), error),
+    }
 }
 
 fn file(path: &Path, before: &Metadata) -> Result<Digest, ArtifactError> {
     let unreadable = |error| ArtifactError::Unreadable(path.to_owned(), error);
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(|error| vanished_or_unreadable(path, error))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     let mut length = 0_u64;
@@ -147,10 +206,21 @@ fn file(path: &Path, before: &Metadata) -> Result<Digest, ArtifactError> {
         hash.update(&buffer[..count]);
     }
     let after = file.metadata().map_err(unreadable)?;
-    if after.len() != length || before.len() != length || after.modified().ok() != before.modified().ok() {
+    if after.len() != length || State::of(before) != State::of(&after) {
         return Err(ArtifactError::Changed(path.to_owned()));
     }
     Ok(Digest::from_bytes(hash.finalize().into()))
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> (u64, i64, i64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, i64, i64) {
+    (0, 0, 0)
 }
 
 #[cfg(unix)]

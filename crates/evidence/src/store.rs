@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use windlass_domain::digest::Digest;
 
-
 use crate::envelope::{Envelope, PAYLOAD_TYPE};
 use crate::statement::{STATEMENT_TYPE, Statement};
 
@@ -121,7 +120,8 @@ fn lines(bytes: &[u8]) -> Vec<Line> {
 }
 
 fn read_line(line: &[u8]) -> Result<(Envelope, Statement), String> {
-    let envelope: Envelope = serde_json::from_slice(line).map_err(|error| format!("not a DSSE envelope: {error}"))?;
+    let envelope: Envelope =
+        serde_json::from_slice(line).map_err(|error| format!("not a DSSE envelope: {error}"))?;
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(format!("payload type {:?} is not {PAYLOAD_TYPE:?}", envelope.payload_type));
     }

@@ -141,7 +141,10 @@ fn environment(predicate: Predicate, body: &Value) -> Option<String> {
 fn policy(predicate: Predicate, body: &Value) -> Option<Digest> {
     let text = match predicate {
         Predicate::Gate => {
-            return body.pointer("/policy/digest/sha256")?.as_str().and_then(|hex| format!("sha256:{hex}").parse().ok());
+            return body
+                .pointer("/policy/digest/sha256")?
+                .as_str()
+                .and_then(|hex| format!("sha256:{hex}").parse().ok());
         }
         Predicate::TestResult
         | Predicate::Vulnerabilities
@@ -168,7 +171,7 @@ impl Demand<'_> {
                 Some(Err(refusal)) => refused.push((line.number, refusal)),
             }
         }
-        counts.sort_by(|a, b| (b.made, b.line.0).cmp(&(a.made, a.line.0)));
+        counts.sort_by_key(|verified| std::cmp::Reverse((verified.made, verified.line.0)));
         (counts, refused)
     }
 

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::report::Annotation;
 
 /// A terminal, or a log that nobody parses.
-pub struct Plain {
+pub(super) struct Plain {
     who: String,
 }
 
