@@ -1,10 +1,6 @@
 //! A repository with a policy, an artifact, keys and evidence, and the binary run in it with nothing of the ambient
 //! environment but `PATH`.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "what is unused differs by suite, so that it cannot be expected"
-)]
 #![expect(clippy::unwrap_used, reason = "it is only for tests")]
 #![allow(dead_code, unreachable_pub, reason = "each suite uses another part of the bench")]
 
