@@ -14,7 +14,8 @@ use windlass_domain::digest::Digest;
 
 #[expect(clippy::disallowed_methods, reason = "a test's service, not a tool")]
 fn main() -> io::Result<()> {
-    let arguments: Vec<String> = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
     let value = |name: &str| {
         let at = arguments.iter().position(|word| word == name)?;
         arguments.get(at + 1).cloned()
@@ -37,7 +38,10 @@ fn main() -> io::Result<()> {
     let facts = Arc::new(Facts {
         ready: AtomicBool::new(!arguments.iter().any(|word| word == "--unready")),
         name: std::env::var_os("NAME").and_then(|name| name.into_string().ok()).unwrap_or_default(),
-        vars: std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
+        vars: std::env::vars_os()
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" "),
     });
     let port: u16 = value("--port").and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = TcpListener::bind(("127.0.0.1", port))?;
@@ -66,7 +70,10 @@ struct Head {
 fn claim(socket: &str, body: &str) -> io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     let length = body.len();
-    write!(stream, "POST /v1/claim HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")?;
+    write!(
+        stream,
+        "POST /v1/claim HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     write!(io::stdout(), "{answer}")
@@ -83,7 +90,9 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let number = || query.split('=').nth(1).and_then(|value| value.parse::<usize>().ok()).unwrap_or(0);
         if path == "/early" {
-            out.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig")?;
+            out.write_all(
+                b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig",
+            )?;
             return out.flush();
         }
         let body = read_body(&mut input, &head)?;

@@ -196,7 +196,8 @@ impl Agent {
             (Some(address), _) => {
                 let asked = resolve(address)?;
                 // Port 0 is settled here, and kept.
-                let listener = std::net::TcpListener::bind(asked).map_err(|error| cannot_listen(asked, error))?;
+                let listener =
+                    std::net::TcpListener::bind(asked).map_err(|error| cannot_listen(asked, error))?;
                 Some(listener.local_addr()?)
             }
         };
@@ -250,7 +251,9 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> io::Error {
 }
 
 fn resolve(address: &str) -> io::Result<SocketAddr> {
-    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("cannot listen on {address:?}: {why}"));
+    let invalid = |why: String| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("cannot listen on {address:?}: {why}"))
+    };
     let mut addresses = address.to_socket_addrs().map_err(|error| invalid(error.to_string()))?;
     addresses.next().ok_or_else(|| invalid("it names no address".to_owned()))
 }

@@ -179,10 +179,13 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answ
     let bytes = Limited::new(request.into_body(), LARGEST)
         .collect()
         .await
-        .map_err(|error| text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot read the body: {error}\n").into()))?
+        .map_err(|error| {
+            text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot read the body: {error}\n").into())
+        })?
         .to_bytes();
-    serde_json::from_slice(&bytes)
-        .map_err(|error| text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot use the body: {error}\n").into()))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot use the body: {error}\n").into())
+    })
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {

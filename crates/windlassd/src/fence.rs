@@ -64,7 +64,9 @@ impl Gate {
         if self.holder_is_gone() {
             kept.fence.release(kept.fence.epoch);
         }
-        let ttl = SignedDuration::from_millis(i64::try_from(ttl_ms.clamp(1, LONGEST)).expect("a quarter of an hour fits"));
+        let ttl = SignedDuration::from_millis(
+            i64::try_from(ttl_ms.clamp(1, LONGEST)).expect("a quarter of an hour fits"),
+        );
         let expires = now.checked_add(ttl).unwrap_or(Timestamp::MAX);
         let lease = kept.fence.claim(owner, now, expires).map_err(NotClaimed::Refused)?;
         kept.holder = holder;

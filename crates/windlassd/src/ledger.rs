@@ -56,7 +56,8 @@ impl Ledger {
             .open(&path)
             .map_err(|error| named(error, "cannot open the ledger", &path))?;
         let bytes = fs::read(&path).map_err(|error| named(error, "cannot read the ledger", &path))?;
-        let mut ledger = Self { root: root.clone(), file, state: State::Sound { head: Head::EMPTY, length: 0 } };
+        let mut ledger =
+            Self { root: root.clone(), file, state: State::Sound { head: Head::EMPTY, length: 0 } };
         let end = ledger.end_of_whole_appends(&bytes)?;
         if end < bytes.len() {
             let aside = root.path().join(format!("ledger.torn-{}", now.as_millisecond()));
@@ -79,7 +80,9 @@ impl Ledger {
     fn end_of_whole_appends(&self, bytes: &[u8]) -> io::Result<usize> {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let Some(batch) = read_json::<Batch>(&self.root.batch())? else { return Ok(whole) };
-        let (Ok(from), Ok(to)) = (usize::try_from(batch.from), usize::try_from(batch.to)) else { return Ok(whole) };
+        let (Ok(from), Ok(to)) = (usize::try_from(batch.from), usize::try_from(batch.to)) else {
+            return Ok(whole);
+        };
         let begins_a_line = from == 0 || bytes.get(from - 1) == Some(&b'\n');
         Ok(if from < whole && whole < to && begins_a_line { from } else { whole })
     }
@@ -136,7 +139,8 @@ impl Ledger {
         }
         if let Err(error) = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data()) {
             if let Err(undo) = self.cut(length) {
-                let why = format!("an append failed ({error}) and could not be undone ({undo}); restart the agent");
+                let why =
+                    format!("an append failed ({error}) and could not be undone ({undo}); restart the agent");
                 self.state = State::Damaged { head, why };
             }
             return Err(fault(error));

@@ -33,11 +33,19 @@ fn requests(page: &mut Page, sums: &[(Sequence, Sum)], nowhere: &Sum) {
             page.line("windlass_requests_total", &format!("revision=\"{revision}\",code=\"{code}\""), count);
         }
     }
-    page.head("windlass_requests_bad_total", "counter", "Requests with a 5xx answer of the service, or whose connection it broke.");
+    page.head(
+        "windlass_requests_bad_total",
+        "counter",
+        "Requests with a 5xx answer of the service, or whose connection it broke.",
+    );
     for (revision, sum) in sums {
         page.of("windlass_requests_bad_total", *revision, sum.bad);
     }
-    page.head("windlass_requests_failed_total", "counter", "Requests for which there was no instance or no connection to one.");
+    page.head(
+        "windlass_requests_failed_total",
+        "counter",
+        "Requests for which there was no instance or no connection to one.",
+    );
     for (revision, sum) in sums {
         page.of("windlass_requests_failed_total", *revision, sum.failed);
     }
@@ -51,10 +59,18 @@ fn durations(page: &mut Page, sums: &[(Sequence, Sum)]) {
         let mut count = 0;
         for (end, bucket) in BUCKETS.iter().zip(sum.buckets) {
             count += bucket;
-            page.line("windlass_request_duration_seconds_bucket", &format!("revision=\"{revision}\",le=\"{end}\""), count);
+            page.line(
+                "windlass_request_duration_seconds_bucket",
+                &format!("revision=\"{revision}\",le=\"{end}\""),
+                count,
+            );
         }
         count += sum.buckets[BUCKETS.len()];
-        page.line("windlass_request_duration_seconds_bucket", &format!("revision=\"{revision}\",le=\"+Inf\""), count);
+        page.line(
+            "windlass_request_duration_seconds_bucket",
+            &format!("revision=\"{revision}\",le=\"+Inf\""),
+            count,
+        );
         #[expect(clippy::cast_precision_loss, reason = "a sum of durations, in a format of floats")]
         let seconds = sum.micros as f64 / 1e6;
         page.of("windlass_request_duration_seconds_sum", *revision, seconds);
@@ -71,7 +87,11 @@ fn flows(page: &mut Page, sums: &[(Sequence, Sum)]) {
     for (revision, sum) in sums {
         page.of("windlass_upgrades_total", *revision, sum.upgrades);
     }
-    page.head("windlass_retries_total", "counter", "Requests that were sent again because nothing of them had been sent.");
+    page.head(
+        "windlass_retries_total",
+        "counter",
+        "Requests that were sent again because nothing of them had been sent.",
+    );
     for (revision, sum) in sums {
         page.of("windlass_retries_total", *revision, sum.retries);
     }

@@ -18,8 +18,22 @@ pub(crate) struct Process {
 impl Process {
     /// The process that has this number now; `None` when none has, or it has ended and only waits to be reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        parse(&stat).map(|started| Self { pid, started })
+        Some(Self { pid, started: Stat::of(pid)?.started })
+    }
+
+    /// The processes that lead a group and have a variable with this name in their environment, with its value.
+    /// Only those of our own user can be looked into.
+    pub(crate) fn marked(name: &str) -> Vec<(Self, String)> {
+        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(|pid: u32| {
+                let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+                let value = value_in(&environment, name)?;
+                let stat = Stat::of(pid).filter(|stat| stat.group == pid)?;
+                Some((Self { pid, started: stat.started }, value))
+            })
+            .collect()
     }
 
     /// Whether it still runs.
@@ -36,16 +50,35 @@ impl Process {
     }
 }
 
-/// The start time in a `stat` line. The name in it may hold anything, so the fields are counted from its last
-/// parenthesis; the first after it is the state.
-fn parse(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
+/// What is needed of a `stat` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    group: u32,
+    started: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
-    fields.nth(18)?.parse().ok()
+
+    /// The name in the line may hold anything, so the fields are counted from its last parenthesis; the first after
+    /// it is the state. `None` for a process that has ended and only waits to be reaped.
+    fn parse(line: &str) -> Option<Self> {
+        let (_, fields) = line.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        if matches!(*fields.first()?, "Z" | "X" | "x") {
+            return None;
+        }
+        Some(Self { group: fields.get(2)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
+    }
+}
+
+fn value_in(environment: &[u8], name: &str) -> Option<String> {
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
 #[cfg(test)]
@@ -55,12 +88,12 @@ mod tests {
     #[test]
     fn start_time_is_found_behind_a_hostile_name() {
         let stat = "7 (a) Z 1 ) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        assert_eq!(parse(stat), Some(4711));
+        assert_eq!(Stat::parse(stat), Some(Stat { group: 2, started: 4711 }));
     }
 
     #[test]
     fn an_ended_process_that_was_not_reaped_is_gone() {
-        assert_eq!(parse("7 (a) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"), None);
+        assert_eq!(Stat::parse("7 (a) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"), None);
     }
 
     #[test]

@@ -110,7 +110,9 @@ pub(crate) fn stage(
             return Ok(manifest);
         }
         if running {
-            return Err(judged(format!("{revision} runs here already, from another artifact or configuration")));
+            return Err(judged(format!(
+                "{revision} runs here already, from another artifact or configuration"
+            )));
         }
     }
     copy(root, revision, package, called_off)
@@ -131,7 +133,12 @@ fn verify(root: &Root, manifest: &Manifest) -> Result<bool, NotStaged> {
     Ok(artifact && config)
 }
 
-fn copy(root: &Root, revision: Sequence, package: &Package, called_off: &AtomicBool) -> Result<Manifest, NotStaged> {
+fn copy(
+    root: &Root,
+    revision: Sequence,
+    package: &Package,
+    called_off: &AtomicBool,
+) -> Result<Manifest, NotStaged> {
     let Some(source) = &package.artifact_path else {
         return Err(judged(format!("{revision} is not staged here, and its artifact has no path")));
     };
@@ -145,7 +152,8 @@ fn copy(root: &Root, revision: Sequence, package: &Package, called_off: &AtomicB
         None
     } else {
         let name = source.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| judged(format!("the artifact {} has no plain name", source.display())))?;
+        let name =
+            name.ok_or_else(|| judged(format!("the artifact {} has no plain name", source.display())))?;
         make_folder(&artifact)?;
         copier.tree(source, &artifact.join(name))?;
         Some(name.to_owned())
@@ -183,9 +191,11 @@ fn check(making: &Path, manifest: &Manifest) -> Result<(), NotStaged> {
     if seen != manifest.artifact {
         return Err(judged(format!("the artifact is {seen}, and {} was promised", manifest.artifact)));
     }
-    let seen = artifact::digest_all(&making.join("config"), &manifest.config_names).map_err(|error| chained(&error))?;
+    let seen = artifact::digest_all(&making.join("config"), &manifest.config_names)
+        .map_err(|error| chained(&error))?;
     if seen != manifest.config {
-        let text = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+        let text =
+            |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
         return Err(judged(format!(
             "the configuration is {}, and {} was promised",
             text(seen),
@@ -249,7 +259,8 @@ impl Copier<'_> {
                 self.folder(&source, &place)?;
             } else if metadata.is_symlink() {
                 let target = fs::read_link(&source).map_err(|error| unreadable(error, &source))?;
-                symlink(target, &place).map_err(|error| fault(named(error, "cannot make the link", &place)))?;
+                symlink(target, &place)
+                    .map_err(|error| fault(named(error, "cannot make the link", &place)))?;
             } else if metadata.is_file() {
                 self.file(&source, &place, &metadata)?;
             } else {

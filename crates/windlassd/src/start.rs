@@ -26,7 +26,11 @@ pub fn run(context: Context) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(Outcome::Invalid.code()) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(Outcome::Invalid.code())
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match start(&arguments, &context) {
@@ -57,13 +61,17 @@ fn start(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     if socket.as_os_str().len() > SOCKET_PATH {
         return Err(Failure::invalid(
             &topics::SOCKET,
-            format!("the path of the control socket, {}, is longer than {SOCKET_PATH} bytes", socket.display()),
+            format!(
+                "the path of the control socket, {}, is longer than {SOCKET_PATH} bytes",
+                socket.display()
+            ),
         )
         .hint("choose a shorter root"));
     }
     let _lock = root.lock().map_err(|error| match error {
         NotLocked::Taken(pid) => {
-            let who = pid.map_or_else(|| "another agent".to_owned(), |pid| format!("the agent with pid {pid}"));
+            let who =
+                pid.map_or_else(|| "another agent".to_owned(), |pid| format!("the agent with pid {pid}"));
             Failure::refused(&topics::TAKEN, format!("{who} already runs for {}", root.path().display()))
         }
         NotLocked::Io(error) => unusable(error),
@@ -94,10 +102,18 @@ async fn serve(
         Failure::unknown(&topics::ADDRESS, "cannot take up the router's work again").because(error)
     })?;
     let listener = control::bind(&root.socket()).map_err(|error| {
-        Failure::unknown(&topics::SOCKET, format!("cannot make the control socket {}", root.socket().display()))
-            .because(error)
+        Failure::unknown(
+            &topics::SOCKET,
+            format!("cannot make the control socket {}", root.socket().display()),
+        )
+        .because(error)
     })?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), adopted, "the agent is there");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        adopted,
+        "the agent is there"
+    );
     let control = tokio::spawn(control::serve(Arc::clone(&agent), listener));
     let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
     let mut ending = agent.ending();

@@ -99,7 +99,8 @@ impl Permit {
                 work.await
             }
         };
-        let staged = result.unwrap_or_else(|error| Err(NotStaged::Fault(format!("staging broke off: {error}"))));
+        let staged =
+            result.unwrap_or_else(|error| Err(NotStaged::Fault(format!("staging broke off: {error}"))));
         let manifest = staged.map_err(|error| match error {
             NotStaged::Judged(why) => judged(why),
             NotStaged::Fault(why) => Rejected::Fault { why },
@@ -184,7 +185,11 @@ impl Permit {
             }
         }
         let time = started.elapsed().as_millis();
-        Ok(if cut == 0 { format!("drained after {time} ms") } else { format!("drained after {time} ms, {cut} cut") })
+        Ok(if cut == 0 {
+            format!("drained after {time} ms")
+        } else {
+            format!("drained after {time} ms, {cut} cut")
+        })
     }
 
     async fn await_cut(&self, revision: Sequence) -> Result<(), Rejected> {
@@ -209,7 +214,8 @@ impl Permit {
 
     async fn retire(&mut self, live: Sequence, keep: &[Sequence]) -> Result<String, Rejected> {
         let fleet = Arc::clone(&self.agent.fleet);
-        let others: Vec<Sequence> = fleet.revisions().into_iter().filter(|revision| *revision != live).collect();
+        let others: Vec<Sequence> =
+            fleet.revisions().into_iter().filter(|revision| *revision != live).collect();
         for revision in &others {
             self.stop(*revision).await?;
         }

@@ -52,7 +52,12 @@ enum End {
 }
 
 impl Flight {
-    pub(super) fn begin(tally: &Arc<Tally>, worker: usize, revision: Sequence, downstream: &Rc<Downstream>) -> Self {
+    pub(super) fn begin(
+        tally: &Arc<Tally>,
+        worker: usize,
+        revision: Sequence,
+        downstream: &Rc<Downstream>,
+    ) -> Self {
         tally.shard(worker).in_flight.up();
         downstream.serving.set(Some(revision));
         Self {

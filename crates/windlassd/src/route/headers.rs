@@ -156,7 +156,12 @@ fn remove_connection_headers(headers: &mut HeaderMap) {
             .flat_map(|value| value.split(','))
             .filter_map(|name| HeaderName::try_from(name.trim()).ok())
             // A message does not lose what says where it goes and where it ends.
-            .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH | header::COOKIE | header::AUTHORIZATION))
+            .filter(|name| {
+                !matches!(
+                    *name,
+                    header::HOST | header::CONTENT_LENGTH | header::COOKIE | header::AUTHORIZATION
+                )
+            })
             .collect();
         for name in named {
             headers.remove(name);
@@ -183,7 +188,10 @@ fn remove_forwarding_claims(headers: &mut HeaderMap) {
         let name = name.as_str();
         let is_like = |text: &str| {
             name.len() >= text.len()
-                && name.bytes().zip(text.bytes()).all(|(have, want)| have == want || (have == b'_' && want == b'-'))
+                && name
+                    .bytes()
+                    .zip(text.bytes())
+                    .all(|(have, want)| have == want || (have == b'_' && want == b'-'))
         };
         is_like("x-forwarded-") || is_like("x-windlass-") || name == "forwarded" || is_like("x-real-ip")
     };
@@ -262,7 +270,10 @@ mod tests {
     fn an_upgrade_is_passed_on_but_never_to_http2() {
         let asks = |protocol: &str| get().header("connection", "Upgrade").header("upgrade", protocol);
         let (upgrade, parts) = sent(asks("websocket")).expect("served");
-        assert_eq!((upgrade, &parts.headers["upgrade"]), (Upgrade::Asked, &HeaderValue::from_static("websocket")));
+        assert_eq!(
+            (upgrade, &parts.headers["upgrade"]),
+            (Upgrade::Asked, &HeaderValue::from_static("websocket"))
+        );
         let (upgrade, parts) = sent(asks("h2c").header("http2-settings", "AAMAAABk")).expect("served");
         assert_eq!(upgrade, Upgrade::No);
         assert!(!parts.headers.contains_key("upgrade") && !parts.headers.contains_key("http2-settings"));
@@ -289,7 +300,8 @@ mod tests {
 
     #[test]
     fn an_absolute_target_becomes_a_path() {
-        let (_, parts) = sent(Request::get("http://real.example/x?y").header("host", "other")).expect("served");
+        let (_, parts) =
+            sent(Request::get("http://real.example/x?y").header("host", "other")).expect("served");
         assert_eq!(parts.uri, "/x?y");
         assert_eq!(parts.headers["host"], "real.example");
     }

@@ -81,7 +81,9 @@ impl Router {
                 orders,
                 nowhere: Arc::clone(&nowhere),
             };
-            let thread = std::thread::Builder::new().name(format!("route-{index}")).spawn(move || worker::run(seat))?;
+            let thread = std::thread::Builder::new()
+                .name(format!("route-{index}"))
+                .spawn(move || worker::run(seat))?;
             workers.push(Worker { commands, seen, thread: std::sync::Mutex::new(Some(thread)) });
         }
         Ok(Self { table, version: AtomicU64::new(0), published, workers, nowhere })

@@ -42,7 +42,8 @@ pub(crate) struct Upstream {
 
 impl Lane {
     pub(crate) fn new(revision: Sequence, weight: u16, upstreams: Vec<Upstream>, tally: Arc<Tally>) -> Self {
-        let tag = HeaderValue::from_str(&revision.to_string()).expect("a revision's name is a letter and digits");
+        let tag =
+            HeaderValue::from_str(&revision.to_string()).expect("a revision's name is a letter and digits");
         Self { revision, weight, upstreams, tally, tag }
     }
 }
@@ -76,7 +77,10 @@ impl Table {
         let others = (0..self.lanes.len()).filter(|index| *index != chosen);
         let mut lanes: Vec<&Lane> = Vec::with_capacity(self.lanes.len());
         lanes.extend(
-            std::iter::once(chosen).chain(others).map(|index| &self.lanes[index]).filter(|lane| !lane.upstreams.is_empty()),
+            std::iter::once(chosen)
+                .chain(others)
+                .map(|index| &self.lanes[index])
+                .filter(|lane| !lane.upstreams.is_empty()),
         );
         if lanes.is_empty() {
             lanes.push(&self.lanes[chosen]);
@@ -85,7 +89,8 @@ impl Table {
     }
 
     fn lane_at(&self, point: u64) -> Option<usize> {
-        let mut at = u64::try_from((u128::from(point) * u128::from(self.whole)) >> 64).expect("less than the whole");
+        let mut at =
+            u64::try_from((u128::from(point) * u128::from(self.whole)) >> 64).expect("less than the whole");
         for (index, lane) in self.lanes.iter().enumerate() {
             match at.checked_sub(u64::from(lane.weight)) {
                 None => return Some(index),
@@ -121,8 +126,11 @@ mod tests {
     use super::*;
 
     fn lane(revision: u64, weight: u16, ready: bool) -> Lane {
-        let upstreams =
-            if ready { vec![Upstream { id: revision, address: ([127, 0, 0, 1], 1).into() }] } else { Vec::new() };
+        let upstreams = if ready {
+            vec![Upstream { id: revision, address: ([127, 0, 0, 1], 1).into() }]
+        } else {
+            Vec::new()
+        };
         Lane::new(Sequence(revision), weight, upstreams, Arc::new(Tally::new(1)))
     }
 
@@ -151,8 +159,10 @@ mod tests {
     fn a_client_that_alternates_meets_both_revisions_with_both_kinds() {
         let table = Table::new(1, vec![lane(1, 5000, true), lane(2, 5000, true)]);
         let mut points = Points::of_worker(0);
-        let even: Vec<u64> =
-            (0..200).map(|_| (points.next(), points.next()).0).map(|point| table.lanes_for(point)[0].revision.0).collect();
+        let even: Vec<u64> = (0..200)
+            .map(|_| (points.next(), points.next()).0)
+            .map(|point| table.lanes_for(point)[0].revision.0)
+            .collect();
         let first = even.iter().filter(|revision| **revision == 1).count();
         assert!((90..=110).contains(&first), "{first} of 200");
     }

@@ -7,8 +7,8 @@ use windlass_target::host::control::Counts;
 
 /// The upper ends of the duration histogram, in seconds: from 1 ms to 12 s, each about 1.6 times the one before.
 pub(crate) const BUCKETS: [f64; 21] = [
-    0.001, 0.0016, 0.0026, 0.0041, 0.0066, 0.0105, 0.0168, 0.0268, 0.0429, 0.0687, 0.11, 0.176, 0.281, 0.45, 0.721,
-    1.15, 1.84, 2.95, 4.72, 7.56, 12.1,
+    0.001, 0.0016, 0.0026, 0.0041, 0.0066, 0.0105, 0.0168, 0.0268, 0.0429, 0.0687, 0.11, 0.176, 0.281, 0.45,
+    0.721, 1.15, 1.84, 2.95, 4.72, 7.56, 12.1,
 ];
 
 /// What requests are counted by: the class of the answer's code, or that the client went before there was one.

@@ -20,13 +20,20 @@ pub(super) struct Tunnels {
 
 impl Tunnels {
     /// Joins a client and a service. The flight ends with the tunnel.
-    pub(super) fn join(self: &Rc<Self>, revision: Sequence, client: OnUpgrade, service: OnUpgrade, flight: Flight) {
+    pub(super) fn join(
+        self: &Rc<Self>,
+        revision: Sequence,
+        client: OnUpgrade,
+        service: OnUpgrade,
+        flight: Flight,
+    ) {
         let id = self.next.replace(self.next.get() + 1);
         let tunnels = Rc::clone(self);
         let task = tokio::task::spawn_local(async move {
             let _open = Open { tunnels, id, _flight: flight };
             let (Ok(client), Ok(service)) = (client.await, service.await) else { return };
-            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(service)).await;
+            let _ =
+                tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(service)).await;
         });
         self.open.borrow_mut().insert(id, (revision, task.abort_handle()));
     }

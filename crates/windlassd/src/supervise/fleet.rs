@@ -11,7 +11,7 @@ use windlass_domain::rollout::Weights;
 use windlass_target::host::control::{InstanceState, RevisionState};
 
 use super::kept::{Kept, KeptInstance};
-use super::{mind, tail};
+use super::{launch, mind, tail};
 use crate::process::Process;
 use crate::root::{Root, read_json, write_json};
 use crate::route::{Lane, Router, Sum, Tally, Upstream};
@@ -78,7 +78,11 @@ pub(crate) enum Readiness {
 
 impl Fleet {
     /// Reads what is on the disk, and publishes the weights; nothing is started yet.
-    pub(crate) fn open(root: &Root, router: Arc<Router>, visible: BTreeMap<String, String>) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(
+        root: &Root,
+        router: Arc<Router>,
+        visible: BTreeMap<String, String>,
+    ) -> io::Result<Arc<Self>> {
         let revisions = stage::staged(root)?
             .into_iter()
             .map(|manifest| (manifest.revision, Revision::new(manifest, router.tally())))
@@ -92,21 +96,35 @@ impl Fleet {
     /// Adopts the processes that an earlier agent started and that still run, and starts those that are missing.
     pub(crate) fn adopt(self: &Arc<Self>) -> io::Result<usize> {
         let kept: Kept = read_json(&self.root.instances())?.unwrap_or_default();
-        let mut adopted = 0;
+        let mut adopted = Vec::new();
         {
             let mut inner = self.lock();
             for instance in &kept.instances {
                 if inner.revisions.contains_key(&instance.revision) && instance.process.is_alive() {
                     self.take_over(&mut inner, instance);
-                    adopted += 1;
+                    adopted.push(Seat { revision: instance.revision, index: instance.index });
                 }
             }
             self.publish(&mut inner);
         }
+        self.end_strays(&adopted);
         for (revision, wanted) in kept.wanted {
             self.want(revision, wanted);
         }
-        Ok(adopted)
+        Ok(adopted.len())
+    }
+
+    /// Ends processes that an earlier agent of this root started and could not write down before it was killed. They
+    /// bear this root's mark; one that bears the mark of an adopted place belongs to the process there.
+    fn end_strays(&self, adopted: &[Seat]) {
+        let ours = format!("{}:", self.root.path().display());
+        let known: Vec<String> = adopted.iter().map(|seat| launch::mark(&self.root, *seat)).collect();
+        for (process, mark) in Process::marked(launch::MARK) {
+            if mark.starts_with(&ours) && !known.contains(&mark) {
+                tracing::warn!(pid = process.pid, mark, "ending a process that nobody knows of any more");
+                mind::end_stray(process);
+            }
+        }
     }
 
     fn take_over(self: &Arc<Self>, inner: &mut Inner, kept: &KeptInstance) {
@@ -181,8 +199,12 @@ impl Fleet {
     pub(crate) fn readiness(&self, revision: Sequence, instances: u16) -> Readiness {
         let inner = self.lock();
         let Some(of) = inner.revisions.get(&revision) else { return Readiness::Waiting(0) };
-        let ready: Vec<Duration> =
-            of.instances.values().filter(|instance| instance.ready).filter_map(|instance| instance.ready_after).collect();
+        let ready: Vec<Duration> = of
+            .instances
+            .values()
+            .filter(|instance| instance.ready)
+            .filter_map(|instance| instance.ready_after)
+            .collect();
         if ready.len() >= usize::from(instances) {
             return Readiness::Ready(ready.len(), ready.into_iter().max().unwrap_or_default());
         }
@@ -267,7 +289,9 @@ impl Fleet {
             .revisions
             .iter()
             .filter(|(revision, _)| inner.weights.of(**revision) == 0)
-            .map(|(revision, of)| (*revision, of.tally.sum().in_flight, of.manifest.launch.drain.get().saturating_sub(since)))
+            .map(|(revision, of)| {
+                (*revision, of.tally.sum().in_flight, of.manifest.launch.drain.get().saturating_sub(since))
+            })
             .filter(|(_, in_flight, _)| *in_flight > 0)
             .collect()
     }
@@ -345,7 +369,8 @@ impl Fleet {
     }
 
     fn change(&self, inner: &mut Inner, seat: Seat, change: impl FnOnce(&mut Instance)) {
-        let instance = inner.revisions.get_mut(&seat.revision).and_then(|of| of.instances.get_mut(&seat.index));
+        let instance =
+            inner.revisions.get_mut(&seat.revision).and_then(|of| of.instances.get_mut(&seat.index));
         if let Some(instance) = instance {
             let before = (instance.ready, instance.running);
             change(instance);
@@ -371,7 +396,8 @@ impl Fleet {
             if of.wanted > 0 {
                 kept.wanted.insert(*revision, of.wanted);
             }
-            kept.instances.extend(of.instances.iter().filter_map(|(index, instance)| instance.kept(*revision, *index)));
+            kept.instances
+                .extend(of.instances.iter().filter_map(|(index, instance)| instance.kept(*revision, *index)));
         }
         if let Err(error) = write_json(&self.root.instances(), &kept) {
             tracing::error!(%error, "cannot keep the list of instances; a later agent will not adopt all of them");

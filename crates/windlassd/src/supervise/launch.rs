@@ -9,6 +9,7 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
+use super::fleet::Seat;
 use crate::process::Process;
 use crate::root::{Root, named};
 use crate::stage::Manifest;
@@ -42,8 +43,8 @@ pub(crate) fn visible(vars: &BTreeMap<String, String>) -> BTreeMap<String, Strin
 }
 
 /// The value of [`MARK`].
-pub(super) fn mark(root: &Root, manifest: &Manifest, index: u16) -> String {
-    format!("{}:{}:{index}", root.path().display(), manifest.revision)
+pub(super) fn mark(root: &Root, seat: Seat) -> String {
+    format!("{}:{}:{}", root.path().display(), seat.revision, seat.index)
 }
 
 /// Starts instance `index`, in its own process group, with its output going to its log.
@@ -55,7 +56,11 @@ pub(super) fn start(
 ) -> Result<Started, String> {
     let folder = manifest.folder(root);
     let port = free_port().map_err(|error| format!("cannot find a free port: {error}"))?;
-    let words = Words { port: port.to_string(), dir: folder.display().to_string(), revision: manifest.revision.to_string() };
+    let words = Words {
+        port: port.to_string(),
+        dir: folder.display().to_string(),
+        revision: manifest.revision.to_string(),
+    };
     let mut run = Vec::with_capacity(manifest.launch.run.len());
     for argument in &manifest.launch.run {
         run.push(words.fill(argument)?);
@@ -66,7 +71,7 @@ pub(super) fn start(
     for (name, value) in &manifest.launch.env {
         command.env(name, words.fill(value)?);
     }
-    command.env("PORT", &words.port).env(MARK, mark(root, manifest, index));
+    command.env("PORT", &words.port).env(MARK, mark(root, Seat { revision: manifest.revision, index }));
     let log = root.instance_log(manifest.revision, index);
     let output = open_log(&log).map_err(|error| error.to_string())?;
     let second = output.try_clone().map_err(|error| named(error, "cannot use the log", &log).to_string())?;
@@ -92,7 +97,11 @@ fn open_log(path: &Path) -> io::Result<fs::File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| named(error, "cannot make", folder))?;
     }
-    OpenOptions::new().create(true).append(true).open(path).map_err(|error| named(error, "cannot open the log", path))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| named(error, "cannot open the log", path))
 }
 
 fn free_port() -> io::Result<u16> {
@@ -120,7 +129,9 @@ impl Words {
                 Some("dir") => filled.push_str(&self.dir),
                 Some("revision") => filled.push_str(&self.revision),
                 Some(word) => {
-                    return Err(format!("unknown placeholder {{{word}}} in {text:?}: there are {{port}}, {{dir}} and {{revision}}"));
+                    return Err(format!(
+                        "unknown placeholder {{{word}}} in {text:?}: there are {{port}}, {{dir}} and {{revision}}"
+                    ));
                 }
                 None => {
                     filled.push('{');

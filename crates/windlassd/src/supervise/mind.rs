@@ -78,6 +78,14 @@ impl Running {
     }
 }
 
+/// How long a stray process may take to stop.
+const STRAY: Duration = Duration::from_secs(10);
+
+/// Ends a process that has no place.
+pub(super) fn end_stray(process: Process) {
+    tokio::spawn(Running::adopted(process, 0).stop(STRAY));
+}
+
 /// Begins minding a place.
 pub(super) fn begin(
     fleet: &Arc<Fleet>,

@@ -11,7 +11,8 @@ use windlass_domain::policy::Ready;
 pub(super) async fn ask(ready: &Ready, port: u16, limit: Duration) -> Result<(), String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let answer = tokio::time::timeout(limit, async {
-        let mut stream = TcpStream::connect(address).await.map_err(|_| format!("port {port} accepts no connection"))?;
+        let mut stream =
+            TcpStream::connect(address).await.map_err(|_| format!("port {port} accepts no connection"))?;
         match &ready.http {
             Some(path) => get(&mut stream, path, port).await,
             None => Ok(()),
@@ -38,10 +39,7 @@ async fn get(stream: &mut TcpStream, path: &str, port: u16) -> Result<(), String
         }
     }
     match status(&line) {
-        Some(code @ 200..=299) => {
-            let _ = code;
-            Ok(())
-        }
+        Some(200..=299) => Ok(()),
         Some(code) => Err(format!("GET {path} answered {code}")),
         None => Err(format!("GET {path} answered something that is not HTTP/1.1")),
     }

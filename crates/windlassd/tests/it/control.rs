@@ -41,10 +41,10 @@ fn no_mutation_of_a_stale_epoch_is_accepted() {
     assert_eq!(refusal(agent.apply_with(old, stage(1, 1), Some(agent.package("v1", &[])))), stale);
     assert_eq!(refusal(agent.configure(old)), stale);
     assert_eq!(refusal(agent.append(old, Head::EMPTY, vec![Event::Resumed])), stale);
-    assert_eq!(refusal(agent.append(Epoch(99), Head::EMPTY, vec![Event::Resumed])), Refusal::Stale {
-        carried: Epoch(99),
-        current: new
-    });
+    assert_eq!(
+        refusal(agent.append(Epoch(99), Head::EMPTY, vec![Event::Resumed])),
+        Refusal::Stale { carried: Epoch(99), current: new }
+    );
     assert!(agent.state().revisions.is_empty());
 }
 
@@ -60,8 +60,12 @@ fn an_expired_lease_admits_nothing() {
 fn the_lease_of_a_process_that_is_gone_is_void_at_once() {
     let agent = Agent::start();
     let body = r#"{"owner":{"run":"dead","who":"a job that was killed"},"ttl_ms":600000}"#;
-    let claimed =
-        Command::new(service()).arg("claim").arg(agent.root().join("control.sock")).arg(body).output().unwrap();
+    let claimed = Command::new(service())
+        .arg("claim")
+        .arg(agent.root().join("control.sock"))
+        .arg(body)
+        .output()
+        .unwrap();
     assert!(String::from_utf8_lossy(&claimed.stdout).contains("\"epoch\":1"), "{claimed:?}");
     assert_eq!(agent.claim("b").unwrap().epoch, Epoch(2));
 }

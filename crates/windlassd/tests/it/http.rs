@@ -51,7 +51,10 @@ impl Connection {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> std::io::Result<Reply> {
-        self.send(format!("POST {path} HTTP/1.1\r\nhost: shop.example\r\ncontent-length: {}\r\n\r\n", body.len()))?;
+        self.send(format!(
+            "POST {path} HTTP/1.1\r\nhost: shop.example\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        ))?;
         self.send(body)?;
         self.reply("POST")
     }

@@ -90,12 +90,15 @@ fn a_corrupted_line_stops_every_change_and_no_request() {
 #[test]
 fn a_full_disk_loses_nothing() {
     let folder = tempfile::Builder::new().prefix("wl").tempdir().unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(folder.path()).output();
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(folder.path()).output();
     if !mount.is_ok_and(|mount| mount.status.success()) {
         eprintln!("skipped: a file system of its own needs root");
         return;
     }
     let path = folder.path().to_owned();
+    // Dropped after the agent, also when the test fails.
+    let _mount = Mount(path.clone());
     let agent = Agent::on(folder);
     let epoch = agent.claim("a").unwrap().epoch;
     let head = agent.append(epoch, Head::EMPTY, vec![hold("one")]).unwrap();
@@ -105,11 +108,19 @@ fn a_full_disk_loses_nothing() {
     let big = || vec![hold(&"x".repeat(8000))];
     let failed = agent.append(epoch, head, big());
     let journal = read_chain(agent.text("/v1/journal").as_bytes());
+    drop(file);
     fs::remove_file(&filler).unwrap();
     let again = agent.append(epoch, head, big());
-    drop(agent);
-    let _ = Command::new("umount").arg("-l").arg(&path).status();
     assert!(matches!(failed, Err(DriverError::Unreachable { .. })), "{failed:?}");
     assert_eq!(journal.unwrap().head(), head);
     assert_eq!(again.unwrap().number, 2);
+}
+
+struct Mount(std::path::PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = fs::remove_dir(&self.0);
+    }
 }

@@ -21,7 +21,8 @@ fn a_killed_agent_is_followed_by_one_that_adopts_and_serves_on() {
                     drop(stream);
                     Connection::to(address).get("/").ok()
                 });
-                answered.fetch_add(u64::from(reply.is_some_and(|reply| reply.status == 200)), Ordering::Relaxed);
+                answered
+                    .fetch_add(u64::from(reply.is_some_and(|reply| reply.status == 200)), Ordering::Relaxed);
             }
         });
         await_that("there is load", || answered.load(Ordering::Relaxed) > 50);
@@ -63,7 +64,9 @@ fn an_instance_that_died_with_the_agent_is_started_again() {
     kill_process(pid(before[0]), Signal::KILL).unwrap();
     await_that("it is gone", || !is_alive(before[0]));
     agent.spawn();
-    await_that("another process is ready", || agent.state().revisions[0].instances.iter().all(|one| one.ready));
+    await_that("another process is ready", || {
+        agent.state().revisions[0].instances.iter().all(|one| one.ready)
+    });
     assert_eq!(get(address, "/").text(), "v1");
 }
 
@@ -99,4 +102,18 @@ fn shutdown_stops_the_instances_where_that_is_asked() {
     let pids = agent.pids();
     agent.post::<()>("/v1/shutdown", &Shutdown { stop_instances: true }).unwrap();
     await_that("all are gone", || pids.iter().all(|pid| !is_alive(*pid)));
+}
+
+#[test]
+fn a_process_that_was_never_written_down_is_ended_and_replaced() {
+    let mut agent = Agent::start();
+    let (_, address) = agent.live(1);
+    let before = agent.pids();
+    agent.kill();
+    std::fs::write(agent.root().join("instances.json"), r#"{"wanted":{"1":1},"instances":[]}"#).unwrap();
+    agent.spawn();
+    await_that("the stray is gone", || !is_alive(before[0]));
+    await_that("another is ready", || agent.state().revisions[0].instances.iter().any(|one| one.ready));
+    assert_ne!(agent.pids(), before);
+    assert_eq!(get(address, "/").text(), "v1");
 }

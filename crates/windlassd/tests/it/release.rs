@@ -26,7 +26,9 @@ fn a_release_goes_all_the_way_and_every_step_twice() {
     let package = agent.package("v2", &[]);
     let retire = Step::Retire { live: Sequence(2), keep: vec![Sequence(1), Sequence(2)] };
     let commit = Step::Commit { revision: Sequence(2) };
-    for step in [stage(2, 2), ready(2, 2), split(2, 5000, 1), Step::Settle, all(2), Step::Settle, commit, retire] {
+    for step in
+        [stage(2, 2), ready(2, 2), split(2, 5000, 1), Step::Settle, all(2), Step::Settle, commit, retire]
+    {
         for _ in 0..2 {
             let package = matches!(step, Step::Stage { .. }).then(|| package.clone());
             let note = agent.apply_with(epoch, step.clone(), package).unwrap().note;
@@ -114,7 +116,9 @@ fn a_release_that_never_gets_ready_is_judged_when_its_time_is_over() {
 fn a_command_that_cannot_run_is_judged() {
     let agent = Agent::start();
     let epoch = agent.claim("a").unwrap().epoch;
-    for (number, run, word) in [(1, "no-such-command", "no-such-command"), (2, "{prot}", "unknown placeholder {prot}")] {
+    for (number, run, word) in
+        [(1, "no-such-command", "no-such-command"), (2, "{prot}", "unknown placeholder {prot}")]
+    {
         let mut package = agent.package("v1", &[]);
         package.launch.run = vec![run.into()];
         agent.apply_with(epoch, stage(number, 1), Some(package)).unwrap();
@@ -155,7 +159,8 @@ fn configuration_is_staged_and_checked_with_the_artifact() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("shop.toml"), "a = 1").unwrap();
     let mut package = agent.package("v1", &[]);
-    package.config = windlass_evidence::artifact::digest_all(agent.folder(), &["deploy/config/".into()]).unwrap();
+    package.config =
+        windlass_evidence::artifact::digest_all(agent.folder(), &["deploy/config/".into()]).unwrap();
     package.config_paths = vec![("deploy/config/".into(), folder.clone())];
     agent.apply_with(epoch, stage(1, 1), Some(package.clone())).unwrap();
     assert!(agent.root().join("revisions/1/config/deploy/config/shop.toml").exists());

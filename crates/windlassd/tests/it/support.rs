@@ -50,7 +50,8 @@ impl Agent {
     /// Starts the agent again on the same root.
     pub(crate) fn spawn(&mut self) {
         let output = fs::File::create(self.folder.path().join("out")).unwrap();
-        let process = command(&self.root()).stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
+        let process =
+            command(&self.root()).stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
         self.process = Some(process);
         await_that("the agent answers", || {
             let ended = self.process.as_mut().unwrap().try_wait().unwrap();
@@ -155,7 +156,11 @@ impl Agent {
             launch: Launch {
                 run,
                 instances: 1,
-                ready: Ready { http: Some("/healthz".into()), within: Span::seconds(20), every: Span::millis(20) },
+                ready: Ready {
+                    http: Some("/healthz".into()),
+                    within: Span::seconds(20),
+                    every: Span::millis(20),
+                },
                 env: BTreeMap::from([("NAME".to_owned(), name.to_owned())]),
                 drain: Span::millis(400),
                 stop: Span::seconds(5),
@@ -186,7 +191,12 @@ impl Agent {
     /// The processes of every revision.
     pub(crate) fn pids(&self) -> Vec<u32> {
         let state = self.state();
-        state.revisions.iter().flat_map(|revision| &revision.instances).filter_map(|instance| instance.pid).collect()
+        state
+            .revisions
+            .iter()
+            .flat_map(|revision| &revision.instances)
+            .filter_map(|instance| instance.pid)
+            .collect()
     }
 }
 

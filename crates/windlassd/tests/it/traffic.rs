@@ -42,7 +42,9 @@ fn answers_without_a_body_leave_the_connection_usable() {
     let agent = Agent::start();
     let (_, address) = agent.live(1);
     let mut client = Connection::to(address);
-    for (method, path, status) in [("GET", "/204", 204), ("GET", "/304", 304), ("HEAD", "/sized?size=77", 200)] {
+    for (method, path, status) in
+        [("GET", "/204", 204), ("GET", "/304", 304), ("HEAD", "/sized?size=77", 200)]
+    {
         client.send(format!("{method} {path} HTTP/1.1\r\nhost: a\r\n\r\n")).unwrap();
         let reply = client.reply(method).unwrap();
         assert_eq!(reply.status, status, "{path}");
@@ -59,7 +61,8 @@ fn pipelined_requests_are_answered_in_order() {
     let (_, address) = agent.live(2);
     let mut client = Connection::to(address);
     let sizes = [5, 70_000, 0, 12];
-    let all: String = sizes.map(|size| format!("GET /sized?size={size} HTTP/1.1\r\nhost: a\r\n\r\n")).concat();
+    let all: String =
+        sizes.map(|size| format!("GET /sized?size={size} HTTP/1.1\r\nhost: a\r\n\r\n")).concat();
     client.send(all).unwrap();
     for size in sizes {
         assert_eq!(client.reply("GET").unwrap().body.len(), size);
@@ -84,7 +87,9 @@ fn an_upload_that_waits_is_told_to_go_on() {
     let agent = Agent::start();
     let (_, address) = agent.live(1);
     let mut client = Connection::to(address);
-    client.send("POST /hash HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n").unwrap();
+    client
+        .send("POST /hash HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n")
+        .unwrap();
     assert_eq!(client.head().unwrap().status, 100);
     client.send("hello").unwrap();
     assert_eq!(client.reply("POST").unwrap().text(), Digest::of(b"hello").to_string());
@@ -109,8 +114,12 @@ fn two_ways_to_end_a_body_smuggle_nothing() {
     let before = agent.state().revisions[0].counts.requests;
     let smuggled = "GET /500 HTTP/1.1\r\nhost: a\r\n\r\n";
     let cases = [
-        format!("POST /hash HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 40\r\n\r\n{smuggled}"),
-        format!("POST /hash HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!(
+            "POST /hash HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 40\r\n\r\n{smuggled}"
+        ),
+        format!(
+            "POST /hash HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n{smuggled}"
+        ),
         format!("POST /hash HTTP/1.1\r\nhost: a\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n{smuggled}"),
         format!("POST /hash HTTP/1.1\r\nhost: a\r\ncontent-length: +4\r\n\r\n{smuggled}"),
         format!("GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n{smuggled}"),
@@ -125,7 +134,8 @@ fn two_ways_to_end_a_body_smuggle_nothing() {
     }
     // hyper keeps the chunks, drops the length, and must not go on with the same connection.
     let mut client = Connection::to(address);
-    let both = "POST /hash HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let both =
+        "POST /hash HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     client.send(format!("{both}{smuggled}")).unwrap();
     let first = client.reply("POST").unwrap();
     assert!(first.status == 400 || first.text() == Digest::of(b"").to_string(), "{first:?}");
@@ -161,6 +171,9 @@ fn a_service_that_breaks_is_counted_and_one_that_hangs_up_is_not_noticed() {
     let mut client = Connection::to(address);
     for _ in 0..20 {
         assert_eq!(client.get("/once").unwrap().text(), "once");
+        // The close must be there before the next request: where the two cross on the wire, some of the request was
+        // sent, and it may not be sent again. Nothing that a client sees tells when it is.
+        std::thread::sleep(Duration::from_millis(20));
         assert_eq!(client.post("/hash", b"a").unwrap().text(), Digest::of(b"a").to_string());
     }
     assert_eq!(agent.state().revisions[0].counts.bad, 0);
@@ -204,7 +217,10 @@ fn a_switch_under_load_fails_no_request() {
                     let (mut client, mut sent) = (Connection::to(address), 0);
                     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                         let body = pattern(500 * index);
-                        assert_eq!(client.post("/hash", &body).unwrap().text(), Digest::of(&body).to_string());
+                        assert_eq!(
+                            client.post("/hash", &body).unwrap().text(),
+                            Digest::of(&body).to_string()
+                        );
                         sent += 1;
                     }
                     sent
@@ -213,7 +229,7 @@ fn a_switch_under_load_fails_no_request() {
             .collect();
         for turn in 0..10 {
             let (new, old) = if turn % 2 == 0 { (2, 1) } else { (1, 2) };
-            agent.apply(epoch, split(new, 2500, Some(old).unwrap())).unwrap();
+            agent.apply(epoch, split(new, 2500, old)).unwrap();
             agent.apply(epoch, all(new)).unwrap();
             let note = agent.apply(epoch, Step::Settle).unwrap().note;
             assert!(!note.contains("cut"), "{note}");
@@ -297,7 +313,8 @@ fn an_address_that_somebody_has_is_named_also_where_it_could_be_shared() {
     let (_, address) = first.live(1);
     let second = Agent::start();
     let epoch = second.claim("a").unwrap().epoch;
-    let place = serde_json::json!({ "app": "a", "environment": "b", "listen": address.to_string(), "metrics": null });
+    let place =
+        serde_json::json!({ "app": "a", "environment": "b", "listen": address.to_string(), "metrics": null });
     let body = serde_json::json!({ "epoch": epoch, "place": place });
     let error = second.post::<serde_json::Value>("/v1/configure", &body).unwrap_err();
     let why = std::error::Error::source(&error).unwrap().to_string();
