@@ -172,3 +172,20 @@ fn clocks_and_the_rest_are_in_range() {
     8:5: unknown key `approvals` in an environment (did you mean `approval`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `keep`)
     "#);
 }
+
+#[test]
+fn a_canary_needs_a_target_that_can_split_traffic() {
+    const CANARY: &str = "strategy: { kind: canary, steps: [5%], bake: 1m }";
+    let cases = [
+        format!("target: {{ kind: exec, command: a }}\n    {CANARY}"),
+        format!("target: {{ kind: exec, command: a, weights: false }}\n    {CANARY}"),
+        format!("target: {{ kind: exec, command: a, weights: true }}\n    {CANARY}"),
+        "target: { kind: exec, command: a }\n    strategy: blue-green".to_owned(),
+    ];
+    insta::assert_snapshot!(target(&cases.each_ref().map(String::as_str)), @r"
+    8:5: a canary needs weights, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
+    8:5: a canary needs weights, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
+    no mistake
+    no mistake
+    ");
+}
