@@ -1,5 +1,7 @@
 //! The binary, spawned with a scrubbed environment against servers and an agent that speak for real.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod common;
 
 use std::fs;

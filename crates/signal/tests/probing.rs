@@ -1,5 +1,7 @@
 //! Probes and sources against real local servers.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;

@@ -61,6 +61,9 @@ fn revision(requests: u64, bad: u64, weight: f64) -> RevisionReading {
     }
 }
 
+/// What is read at each tick.
+type Script = Box<dyn Fn(u64) -> Scrape>;
+
 /// A reading each 500 ms: what the counters show at tick `n`.
 fn watch(settings: &Settings, reading: impl Fn(u64) -> Scrape) -> Judgement {
     watch_with(settings, reading, |_| Vec::new())
@@ -128,7 +131,7 @@ fn silence_is_never_a_pass() {
         bad: Count::Missing(reason),
         ..revision(0, 0, 0.5)
     };
-    let cases: Vec<(&str, Box<dyn Fn(u64) -> Scrape>, NoDataReason)> = vec![
+    let cases: Vec<(&str, Script, NoDataReason)> = vec![
         ("idle", Box::new(|_| two(revision(9, 0, 0.5), revision(9, 0, 0.5))), NoDataReason::NoRequests),
         (
             "absent",
