@@ -167,7 +167,9 @@ impl<'a> Asked<'a> {
                 return Err(Failure::unknown(&topics::APPROVAL, format!("cannot judge the approvals: {why}")));
             }
         };
-        for statement in statements.iter().filter(|one| one.signers.iter().any(|signer| by.contains(signer))) {
+        // The newest word of each approver counts, and with it the plan that it names.
+        for key in by {
+            let Some(statement) = statements.iter().find(|one| one.signers.contains(&key)) else { continue };
             admission.lines.push(statement.line);
             let plan = statement.statement.predicate.get("plan").and_then(Value::as_str);
             admission.plans.extend(plan.and_then(|plan| plan.parse::<Digest>().ok()));

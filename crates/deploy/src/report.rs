@@ -23,7 +23,7 @@ use crate::admission::Admission;
 pub(crate) fn say(progress: &Progress, news: &News) {
     match news {
         News::Begins { step, .. } => progress.now(&step.to_string()),
-        News::Recorded(Event::Started { .. } | Event::Closed) => {}
+        News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
         News::Recorded(_) => progress.say(&format!("  {news}")),
     }
 }

@@ -19,7 +19,7 @@ use windlass_target::drive::{Driven, News};
 pub(crate) fn say(progress: &Progress, news: &News) {
     match news {
         News::Begins { step, .. } => progress.now(&step.to_string()),
-        News::Recorded(Event::Started { .. } | Event::Closed) => {}
+        News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
         News::Recorded(_) => progress.say(&format!("  {news}")),
     }
 }

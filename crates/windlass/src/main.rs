@@ -1,3 +1,7 @@
-//! stub
+//! The umbrella's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    windlass::run(windlass_ci::context::Context::capture())
+}

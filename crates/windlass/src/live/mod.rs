@@ -1,0 +1,48 @@
+//! Commands about a running environment: status, history, hold, unhold. They look through the agent, or, where none
+//! runs, at what the target's files say.
+
+mod history;
+mod hold;
+mod status;
+mod target;
+
+use std::process::ExitCode;
+
+use windlass_ci::context::Context;
+use windlass_ci::tool;
+use windlass_domain::explain::Topic;
+
+/// `windlass status`.
+pub(crate) fn status(context: Context) -> ExitCode {
+    tool::run("status", context, status::look)
+}
+
+/// `windlass history`.
+pub(crate) fn history(context: Context) -> ExitCode {
+    tool::run("history", context, history::tell)
+}
+
+/// `windlass hold`.
+pub(crate) fn hold(context: Context) -> ExitCode {
+    tool::run("hold", context, hold::hold)
+}
+
+/// `windlass unhold`.
+pub(crate) fn unhold(context: Context) -> ExitCode {
+    tool::run("unhold", context, hold::unhold)
+}
+
+static TARGET: Topic = Topic {
+    key: "live.target",
+    means: "The target of the environment cannot be reached or read.",
+    next: "Look at the cause in the message, and at agent.log in the target's root.",
+};
+
+static FENCE: Topic = Topic {
+    key: "live.fence",
+    means: "Another run holds the environment, so that its ledger cannot be written now. Nothing was changed.",
+    next: "Wait for the run that the message names; its lease ends by itself soon after it dies.",
+};
+
+/// All topics of these commands.
+pub(crate) static TOPICS: &[&Topic] = &[&TARGET, &FENCE];

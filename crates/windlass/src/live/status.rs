@@ -1,0 +1,169 @@
+//! `windlass status`: what is live, what runs, what is open, who holds it.
+
+use std::fmt::Write as _;
+
+use clap::Parser;
+use schemars::JsonSchema;
+use serde::Serialize;
+use windlass_ci::args::{Common, ToolArgs};
+use windlass_ci::fail::Result;
+use windlass_ci::report::Report;
+use windlass_ci::session::Session;
+use windlass_ci::sink;
+use windlass_domain::outcome::Outcome;
+use windlass_domain::policy::Environment;
+use windlass_domain::release::{Release, Sequence};
+
+use super::target::{self, Standing};
+
+/// Say what is live in each environment, or in one: revision, instances, weights, open rollout, hold and fence.
+#[derive(Debug, Parser)]
+#[command(name = "status", version)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl ToolArgs for Arguments {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// The own part of the document.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Own {
+    /// The environments, in the order of the policy.
+    environments: Vec<Line>,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Line {
+    /// Its name.
+    name: String,
+    /// The live revision.
+    live: Option<Sequence>,
+    /// The live release.
+    release: Option<Release>,
+    /// The state of the open rollout.
+    open: Option<String>,
+    /// The reason of the hold in force.
+    hold: Option<String>,
+    /// Who holds the fence.
+    fence: Option<String>,
+    /// The router's address; absent while no agent runs.
+    address: Option<String>,
+    /// The weights in effect.
+    weights: Option<String>,
+    /// The revisions and their instances.
+    revisions: Vec<Running>,
+    /// The target's folder.
+    root: String,
+}
+
+/// One revision that is there.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Running {
+    revision: Sequence,
+    ready: usize,
+    wanted: u16,
+    restarts: u32,
+    in_flight: u64,
+    requests: u64,
+    bad: u64,
+}
+
+pub(super) fn look(session: &Session, _: &Arguments) -> Result<Report<Own>> {
+    let located = session.policy()?;
+    let chosen: Vec<&Environment> = match &session.common.environment {
+        Some(_) => vec![session.environment(&located.policy)?],
+        None => located.policy.environments.iter().collect(),
+    };
+    let mut report: Report<Own> = Report::new(Outcome::Passed);
+    for environment in chosen {
+        let standing = target::block_on(target::look(session, &located, environment))?;
+        report.own.environments.push(line(&environment.name, &standing));
+    }
+    report.text = report.own.environments.iter().map(text).collect();
+    report.markdown = markdown(&report.own);
+    Ok(report)
+}
+
+fn line(name: &str, standing: &Standing) -> Line {
+    let Standing { history, agent, root } = standing;
+    let revisions = agent.iter().flat_map(|agent| &agent.revisions).map(|one| Running {
+        revision: one.revision,
+        ready: one.instances.iter().filter(|instance| instance.ready).count(),
+        wanted: one.wanted,
+        restarts: one.instances.iter().map(|instance| instance.restarts).sum(),
+        in_flight: one.in_flight,
+        requests: one.counts.requests,
+        bad: one.counts.bad,
+    });
+    let now = agent.as_ref().map_or_else(target::now, |agent| agent.now);
+    Line {
+        name: name.to_owned(),
+        live: history.live().map(|commit| commit.revision),
+        release: history.live_release().cloned(),
+        open: history.open().map(|open| format!("{} {}", open.plan.release.sequence, open.word())),
+        hold: history.held(now).map(|hold| hold.reason.clone()),
+        fence: agent.as_ref().and_then(|agent| agent.lease.as_ref()).map(|lease| lease.owner.who.clone()),
+        address: agent.as_ref().and_then(|agent| agent.listening.clone()),
+        weights: agent.as_ref().map(|agent| agent.weights.to_string()),
+        revisions: revisions.collect(),
+        root: root.display().to_string(),
+    }
+}
+
+fn text(line: &Line) -> String {
+    let mut text = String::new();
+    let live =
+        line.live.map_or_else(|| "nothing is live".to_owned(), |revision| format!("{revision} is live"));
+    let artifact =
+        line.release.as_ref().map(|release| format!(" ({})", release.artifact)).unwrap_or_default();
+    put(&mut text, &format!("{}: {live}{artifact}", line.name));
+    match &line.address {
+        Some(address) => put(&mut text, &format!("  serves    http://{address}")),
+        None if line.live.is_some() => put(&mut text, "  agent     does not run: the next deploy starts it"),
+        None => {}
+    }
+    for one in line.revisions.iter().filter(|one| one.wanted > 0 || one.in_flight > 0) {
+        put(
+            &mut text,
+            &format!(
+                "  {:<9} {} of {} ready, {} restarts, {} in flight, {} requests, {} bad",
+                one.revision.to_string(),
+                one.ready,
+                one.wanted,
+                one.restarts,
+                one.in_flight,
+                one.requests,
+                one.bad
+            ),
+        );
+    }
+    for (name, value) in
+        [("weights", &line.weights), ("open", &line.open), ("hold", &line.hold), ("fence", &line.fence)]
+    {
+        if let Some(value) = value {
+            put(&mut text, &format!("  {name:<9} {}", sink::line(value)));
+        }
+    }
+    put(&mut text, &format!("  root      {}", sink::line(&line.root)));
+    text
+}
+
+fn put(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("writing to a string cannot fail");
+}
+
+fn markdown(own: &Own) -> String {
+    let mut text = String::from("## Status\n\n| environment | live | open | hold |\n|---|---|---|---|\n");
+    for line in &own.environments {
+        let cell = |value: &Option<String>| value.as_deref().map(sink::markdown).unwrap_or_default();
+        let live = line.live.map(|revision| revision.to_string()).unwrap_or_default();
+        put(&mut text, &format!("| {} | {live} | {} | {} |", line.name, cell(&line.open), cell(&line.hold)));
+    }
+    text
+}
