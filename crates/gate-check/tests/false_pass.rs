@@ -249,6 +249,17 @@ fn no_condition_on_evidence_passes_by_a_statement_that_does_not_count() {
 }
 
 #[test]
+fn tests_that_were_all_skipped_are_no_tests() {
+    for (metric, bound, file, ..) in REPORTS.iter().filter(|(metric, ..)| metric.starts_with("tests.")) {
+        let bench = Bench::new(&format!("gates: {{ {metric}: \"{}\" }}", bound.replace("== 0", "<= 9")));
+        bench.write(file, b"<testsuite><testcase name='a' time='0'><skipped/></testcase></testsuite>");
+        assert_no_pass(&bench.gate(), metric, "all skipped");
+        let statements = bench.statements();
+        assert_eq!(statements[0].predicate["result"], "FAILED", "{metric}");
+    }
+}
+
+#[test]
 fn incomplete_scan_is_no_scan_and_takes_the_earlier_ones_word_away() {
     let incomplete = |bench: &Bench, kind: &str| {
         let body = json!({ "at": bench.ago(0), "kinds": { kind: { "complete": false, "findings": 0 } } });

@@ -23,6 +23,13 @@ pub(super) fn judge(facts: &Facts<'_>, condition: &Condition) -> Judged {
             .evidence(evidence)
             .next(next);
     }
+    if !tests.tried() {
+        return Judged::of(condition, Status::Missing)
+            .observed(format!("{} tests, all skipped", tests.total))
+            .why("every test was skipped: nothing was tried")
+            .evidence(evidence)
+            .next(next);
+    }
     if let Some(doubt) = tests.doubts.first() {
         return Judged::of(condition, Status::Error)
             .why(doubt.clone())

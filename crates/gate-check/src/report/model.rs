@@ -77,6 +77,12 @@ pub struct Tests {
 }
 
 impl Tests {
+    /// Whether any case was tried: a report of none, or of skipped ones only, says nothing.
+    #[must_use]
+    pub const fn tried(&self) -> bool {
+        self.total > self.skipped || self.failed > 0
+    }
+
     /// Adds another report's cases.
     pub fn merge(&mut self, other: Self) {
         self.total += other.total;
