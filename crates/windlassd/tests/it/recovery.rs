@@ -17,12 +17,9 @@ fn a_killed_agent_is_followed_by_one_that_adopts_and_serves_on() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                let reply = std::net::TcpStream::connect(address).ok().and_then(|stream| {
-                    drop(stream);
-                    Connection::to(address).get("/").ok()
-                });
+                let reply = Connection::try_to(address).and_then(|mut client| client.get("/"));
                 answered
-                    .fetch_add(u64::from(reply.is_some_and(|reply| reply.status == 200)), Ordering::Relaxed);
+                    .fetch_add(u64::from(reply.is_ok_and(|reply| reply.status == 200)), Ordering::Relaxed);
             }
         });
         await_that("there is load", || answered.load(Ordering::Relaxed) > 50);
@@ -75,10 +72,12 @@ fn an_instance_that_ends_is_started_again_and_says_how_it_ended() {
     let agent = Agent::start();
     let (_, address) = agent.live(1);
     assert_eq!(get(address, "/exit").status, 502);
-    await_that("it is ready again", || agent.state().revisions[0].instances.iter().all(|one| one.ready));
+    await_that("it is ready again", || {
+        let instance = &agent.state().revisions[0].instances[0];
+        instance.ready && instance.restarts == 1
+    });
     let state = agent.state();
-    let instance = &state.revisions[0].instances[0];
-    assert_eq!((instance.restarts, instance.ended.as_deref()), (1, Some("exit code 7")));
+    assert_eq!(state.revisions[0].instances[0].ended.as_deref(), Some("exit code 7"));
     assert_eq!(get(address, "/").text(), "v1");
     assert_eq!(state.revisions[0].counts.bad, 1);
 }
