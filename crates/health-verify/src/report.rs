@@ -21,10 +21,10 @@ pub(crate) fn standing(tick: &Tick) -> String {
         text.push_str(", warming up");
     }
     if !tick.metrics.is_empty() {
-        text.push_str(&format!(
-            ": {} requests, {} bad; the old {}, {} bad",
-            tick.requests_new, tick.bad_new, tick.requests_old, tick.bad_old
-        ));
+        text.push_str(&format!(": {} requests, {} bad", tick.requests_new, tick.bad_new));
+    }
+    if tick.metrics.iter().any(|metric| metric.arm_old.is_some()) {
+        text.push_str(&format!("; the old {}, {} bad", tick.requests_old, tick.bad_old));
     }
     if let Some(more) = tick.more_requests_needed {
         text.push_str(&format!("; about {more} more requests needed"));

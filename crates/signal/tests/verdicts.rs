@@ -6,7 +6,7 @@ use windlass_domain::policy::{
     WarmUp,
 };
 use windlass_domain::release::Sequence;
-use windlass_domain::verdict::{NoDataReason, Standing, Verdict};
+use windlass_domain::verdict::{Arm, NoDataReason, Standing, Verdict};
 use windlass_signal::judge::{Ending, Judgement, Settings, State};
 use windlass_signal::probe::Answer;
 use windlass_signal::record::{Observation, Recording, Scrape, Try, replay};
@@ -335,6 +335,36 @@ fn probes_alone_decide_where_nothing_is_counted() {
 }
 
 #[test]
+fn readiness_once_seen_is_not_readiness_now() {
+    let mut settings = settings(None, None);
+    settings.bake = Span::seconds(10);
+    settings.verify.probes = vec![probe(3)];
+    let good = |_| vec![Try { probe: 0, took_ms: 1, answer: Answer::Good }];
+    let lost = |tick| {
+        if tick < 3 { two(revision(0, 0, 0.5), revision(0, 0, 0.5)) } else { Scrape::Failed("gone".into()) }
+    };
+    let judgement = watch_with(&settings, lost, good);
+    assert_eq!(judgement.verdict, Verdict::Inconclusive, "{}", said(&judgement));
+    assert_eq!(judgement.unreachable.as_deref(), Some("gone"));
+    let judgement = watch_with(&settings, |_| two(revision(0, 0, 0.5), revision(0, 0, 0.5)), good);
+    assert_eq!(judgement.verdict, Verdict::Passed, "{}", said(&judgement));
+}
+
+#[test]
+fn history_calibrates_and_without_it_the_report_says_so() {
+    let fine = |tick| two(revision(50 * tick, tick / 4, 0.5), revision(50 * tick, tick / 4, 0.5));
+    let mut settings = settings(None, Some(2.0));
+    let judgement = watch(&settings, fine);
+    assert!(judgement.metrics[0].notes[0].starts_with("uncalibrated"), "{}", said(&judgement));
+    assert_eq!(judgement.metrics[0].phi.to_bits(), 1.0_f64.to_bits());
+    settings.history =
+        (0..96).map(|window| Arm { requests: 1_000, bad: if window % 4 == 0 { 40 } else { 5 } }).collect();
+    let judgement = watch(&settings, fine);
+    assert!(judgement.metrics[0].notes.is_empty(), "{}", said(&judgement));
+    assert!(judgement.metrics[0].phi > 5.0, "{}", judgement.metrics[0].phi);
+}
+
+#[test]
 fn failing_probe_stops_a_release_whose_counters_are_fine() {
     let mut settings = settings(Some(2.0), None);
     settings.verify.probes = vec![probe(3)];
@@ -343,6 +373,7 @@ fn failing_probe_stops_a_release_whose_counters_are_fine() {
         vec![Try { probe: 0, took_ms: 1, answer: Answer::Bad("the body broke off".into()) }]
     });
     assert_eq!(judgement.verdict, Verdict::Failed);
+    assert_eq!(judgement.reasons.len(), 1, "the counts say nothing against it: {}", said(&judgement));
     assert!(
         judgement.hard[0].observed.contains("3 failed tries in a row: the body broke off"),
         "{}",

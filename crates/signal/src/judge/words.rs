@@ -20,6 +20,8 @@ pub(super) fn metric(metric: &MetricVerdict, verdict: Verdict, more: Option<u64>
                 .why(missing.words())
                 .next("send traffic to the new revision, and check that its metrics are served"),
         ),
+        // A hard gate fell, and the counts say nothing against it.
+        (Standing::Critical, None) if verdict == Verdict::Failed && metric.evidence_fail <= 1.0 => None,
         (Standing::Critical, None) => Some(match verdict {
             Verdict::Failed => reason
                 .required(format!("evidence against it below {:.0}", metric.threshold_fail))
