@@ -66,13 +66,16 @@ pub(crate) fn already_live(session: &Session, history: &History, artifact: Diges
     report.artifact = Some(artifact);
     report.own.release = history.live_release().cloned();
     report.own.revision = history.live().map(|commit| commit.revision);
+    report.reasons.push(Reason::new("release").why("this release is live already; nothing was changed"));
     let facts = Facts {
         outcome: Outcome::Passed,
         verdict: "this release is live already; nothing was changed".to_owned(),
         facts: report.own.facts(),
         next: None,
     };
-    tell(report, &facts, "Deploy")
+    let mut report = tell(report, &facts, "Deploy");
+    report.text = facts.text(&[]);
+    report
 }
 
 /// How a run that moved something ended.

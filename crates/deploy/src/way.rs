@@ -97,6 +97,21 @@ impl Run<'_> {
         let driver = &self.reached.driver;
         let candidate = self.candidate(commit)?;
         let mut fenced = Fenced::claim(Arc::new(driver.clone()), owner, clock).await.map_err(unreached)?;
+        let result = self.under(&mut fenced, &candidate, admission, stop).await;
+        // However it ended, the fence is given back; where that fails, it ends by itself.
+        let _ = fenced.leave().await;
+        result
+    }
+
+    /// What is done while the fence is held.
+    async fn under(
+        &self,
+        fenced: &mut Fenced,
+        candidate: &Candidate<'_>,
+        admission: &Admission,
+        stop: tokio::sync::watch::Receiver<bool>,
+    ) -> Result<Report<Own>> {
+        let (driver, progress) = (&self.reached.driver, &self.session.progress);
         driver.package(fenced.history.next_sequence(), candidate.package());
         let before = driver.state().await.map_err(unreached)?;
         let health = Health::new(self.session, self.environment, driver);
@@ -116,22 +131,21 @@ impl Run<'_> {
             }
             recovered = Some(format!("a rollout of {release} that an earlier run left {}", open.word()));
             let abort = (!same).then(|| format!("another release, {}, is to be deployed instead", self.artifact.digest));
-            let ended = drive::resume(&mut fenced, &health, stop.clone(), abort, &tell).await.map_err(unreached)?;
+            let ended = drive::resume(fenced, &health, stop.clone(), abort, &tell).await.map_err(unreached)?;
             if same || ended.outcome == Outcome::Stuck || ended.outcome == Outcome::Unknown {
                 driven = Some(ended);
             }
         }
         let driven = match driven {
             Some(driven) => driven,
-            None => match self.preflight(&candidate, &fenced, admission).await? {
+            None => match self.preflight(candidate, fenced, admission).await? {
                 Preflight::AlreadyLive => {
                     let mut report = report::already_live(self.session, &fenced.history, self.artifact.digest);
                     report.own.recovered = recovered;
-                    let _ = fenced.leave().await;
                     return Ok(report);
                 }
                 Preflight::Go(plan) => {
-                    drive::start(&mut fenced, *plan, &health, stop, &tell).await.map_err(unreached)?
+                    drive::start(fenced, *plan, &health, stop, &tell).await.map_err(unreached)?
                 }
             },
         };
@@ -184,7 +198,7 @@ impl Run<'_> {
 
     async fn conclude(
         &self,
-        fenced: Fenced,
+        fenced: &Fenced,
         before: &AgentState,
         driven: Driven,
         admission: &Admission,
@@ -194,7 +208,6 @@ impl Run<'_> {
         let rollout = fenced.history.rollouts.last().cloned();
         let hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
         let after = self.reached.driver.state().await.ok();
-        let _ = fenced.leave().await;
         let Some(rollout) = rollout else {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollout"));
         };

@@ -87,6 +87,19 @@ impl Run<'_> {
         let owner = fenced::owner(who).map_err(unreached)?;
         let mut fenced =
             Fenced::claim(Arc::new(driver.clone()), owner, Arc::new(now)).await.map_err(unreached)?;
+        let result = self.under(&mut fenced, stop).await;
+        // However it ended, the fence is given back; where that fails, it ends by itself.
+        let _ = fenced.leave().await;
+        result
+    }
+
+    /// What is done while the fence is held.
+    async fn under(
+        &self,
+        fenced: &mut Fenced,
+        stop: tokio::sync::watch::Receiver<bool>,
+    ) -> Result<Report<Own>> {
+        let (driver, progress) = (&self.reached.driver, &self.session.progress);
         let before = driver.state().await.map_err(unreached)?;
         let tell = |news: News| report::say(progress, &news);
         let reason = self.arguments.reason.clone().unwrap_or_else(|| "a rollback was asked for".to_owned());
@@ -102,7 +115,7 @@ impl Run<'_> {
                 let going_back = matches!(plan.intent, Intent::Rollback { .. });
                 let abort = (!going_back && !committed).then(|| reason.clone());
                 let turned = abort.is_some();
-                let driven = drive::resume(&mut fenced, &Nobody, stop.clone(), abort, &tell)
+                let driven = drive::resume(fenced, &Nobody, stop.clone(), abort, &tell)
                     .await
                     .map_err(unreached)?;
                 if turned {
@@ -119,14 +132,14 @@ impl Run<'_> {
                     }
                     Outcome::Passed | Outcome::Failed => {
                         regretted = fenced.history.live_release().cloned();
-                        self.start(&mut fenced, stop, &tell).await?
+                        self.start(fenced, stop, &tell).await?
                     }
                     _ => driven,
                 }
             }
-            None => self.start(&mut fenced, stop, &tell).await?,
+            None => self.start(fenced, stop, &tell).await?,
         };
-        self.hold(&mut fenced, &driven, &reason).await?;
+        self.hold(fenced, &driven, &reason).await?;
         self.conclude(fenced, &before, &driven, regretted, recovered).await
     }
 
@@ -165,7 +178,7 @@ impl Run<'_> {
 
     async fn conclude(
         &self,
-        fenced: Fenced,
+        fenced: &Fenced,
         before: &AgentState,
         driven: &Driven,
         regretted: Option<Release>,
@@ -175,7 +188,6 @@ impl Run<'_> {
         let hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
         let live = fenced.history.live_release().cloned();
         let after = self.reached.driver.state().await.ok();
-        let _ = fenced.leave().await;
         let Some(rollout) = rollout else {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollback"));
         };

@@ -102,10 +102,11 @@ enum Door {
     Metrics,
 }
 
-/// The process at the other end.
+/// The process at the other end; `None` where it has no number here, as across a PID namespace. One that has ended
+/// already is still named, by a start that no process has, so that what it claims is void at once.
 fn caller(stream: &UnixStream) -> Option<Process> {
-    let pid = stream.peer_cred().ok()?.pid()?;
-    Process::of(u32::try_from(pid).ok()?)
+    let pid = u32::try_from(stream.peer_cred().ok()?.pid()?).ok().filter(|pid| *pid > 0)?;
+    Some(Process::of(pid).unwrap_or(Process { pid, started: 0 }))
 }
 
 async fn answer_all<S>(agent: Arc<Agent>, stream: S, door: Door)
