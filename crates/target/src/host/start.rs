@@ -125,6 +125,31 @@ fn prepare(root: &Path, output: &Path) -> io::Result<File> {
 }
 
 fn last_line(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it wrote nothing").to_owned()
+    last_said(&fs::read_to_string(path).unwrap_or_default()).to_owned()
+}
+
+/// The last line that is not indented: an error's hints follow it indented, and say nothing without it.
+fn last_said(text: &str) -> &str {
+    let said = |line: &&str| line.starts_with(|first: char| !first.is_whitespace());
+    text.lines().rev().find(said).unwrap_or("it wrote nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_said;
+
+    #[test]
+    fn the_last_error_is_told_and_not_its_hint() {
+        let taken =
+            "windlassd: unknown: cannot listen on 127.0.0.1:8081: Address already in use (os error 98)";
+        let text = format!(
+            "windlassd: unknown: an older run's\n  more: x\n{taken}\n  more: windlass explain agent.address\n\n"
+        );
+        assert_eq!(last_said(&text), taken);
+    }
+
+    #[test]
+    fn an_agent_that_wrote_nothing_is_said_to_have() {
+        assert_eq!(last_said("\n"), "it wrote nothing");
+    }
 }
