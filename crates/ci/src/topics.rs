@@ -1,16 +1,7 @@
 //! What `windlass explain` says of the failures that every tool shares.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// All topics of this crate.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub, pub static TOPICS]
     /// Wrong flags.
     USAGE = "usage": "The command line is wrong. Nothing was touched.",
         "Run the tool with --help; the message names the flag.";

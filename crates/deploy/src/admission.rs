@@ -112,8 +112,10 @@ impl<'a> Asked<'a> {
             Some("unknown") => Outcome::Unknown,
             Some(_) | None => Outcome::Failed,
         };
-        let message = format!("the gate of {name} said {outcome} of {} at {}", self.artifact.digest, verdict.made);
-        Err(Failure::new(outcome, &topics::GATE, message).hint(format!("run `gate-check -e {name}` and see why")))
+        let message =
+            format!("the gate of {name} said {outcome} of {} at {}", self.artifact.digest, verdict.made);
+        Err(Failure::new(outcome, &topics::GATE, message)
+            .hint(format!("run `gate-check -e {name}` and see why")))
     }
 
     fn no_verdict(&self, refused: &[(usize, Refusal)]) -> Failure {
@@ -121,7 +123,9 @@ impl<'a> Asked<'a> {
         let digest = self.artifact.digest;
         let elsewhere = refused.iter().any(|(_, why)| *why == Refusal::OtherArtifact);
         let altered = refused.iter().any(|(_, why)| *why == Refusal::Tampered);
-        let other = refused.iter().any(|(_, why)| !matches!(why, Refusal::OtherArtifact | Refusal::OtherEnvironment(_)));
+        let other = refused
+            .iter()
+            .any(|(_, why)| !matches!(why, Refusal::OtherArtifact | Refusal::OtherEnvironment(_)));
         let mut failure = if altered {
             Failure::refused(&topics::EVIDENCE, format!("the evidence for {digest} in {name} was altered"))
         } else if elsewhere && !other {
@@ -130,7 +134,10 @@ impl<'a> Asked<'a> {
                 format!("the gate of {name} passed another artifact, not {digest}"),
             )
         } else {
-            Failure::unknown(&topics::EVIDENCE, format!("no verdict of the gate of {name} counts for {digest}"))
+            Failure::unknown(
+                &topics::EVIDENCE,
+                format!("no verdict of the gate of {name} counts for {digest}"),
+            )
         };
         failure = failure.hint(format!("run `gate-check -e {name}` on exactly this artifact"));
         for (line, why) in refused {
@@ -164,7 +171,10 @@ impl<'a> Asked<'a> {
             Tally::Enough(by) => by,
             Tally::Waiting { by, excluded } => return Err(self.waiting(rule, &by, &excluded)),
             Tally::Unclear { why } => {
-                return Err(Failure::unknown(&topics::APPROVAL, format!("cannot judge the approvals: {why}")));
+                return Err(Failure::unknown(
+                    &topics::APPROVAL,
+                    format!("cannot judge the approvals: {why}"),
+                ));
             }
         };
         // The newest word of each approver counts, and with it the plan that it names.
@@ -186,9 +196,16 @@ impl<'a> Asked<'a> {
         let name = &self.environment.name;
         let mut failure = Failure::held(
             &topics::APPROVAL,
-            format!("{name} waits for approval: {} of {} so far, from {}", by.len(), rule.count, rule.from.join(", ")),
+            format!(
+                "{name} waits for approval: {} of {} so far, from {}",
+                by.len(),
+                rule.count,
+                rule.from.join(", ")
+            ),
         )
-        .hint(format!("see the plan with `deploy -e {name} --plan`, then `windlass approve -e {name} --plan HASH`"));
+        .hint(format!(
+            "see the plan with `deploy -e {name} --plan`, then `windlass approve -e {name} --plan HASH`"
+        ));
         for (key, why) in excluded {
             failure = failure.hint(format!("the approval by {key} does not count: {why}"));
         }

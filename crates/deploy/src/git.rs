@@ -24,12 +24,14 @@ pub(crate) fn relation(folder: &Path, live: Option<&str>, new: Option<&str>) -> 
     match (is_ancestor(folder, live, new), is_ancestor(folder, new, live)) {
         (Some(true), _) => Relation::Newer,
         (Some(false), Some(true)) => Relation::Older,
-        (Some(false), Some(false)) if answer(folder, &["rev-parse", "--is-shallow-repository"]).as_deref() == Some("false") => {
+        (Some(false), Some(false))
+            if answer(folder, &["rev-parse", "--is-shallow-repository"]).as_deref() == Some("false") =>
+        {
             Relation::Diverged
         }
-        (Some(false), Some(false)) => {
-            Relation::Unknown { why: format!("the clone is shallow, so that {live} and {new} cannot be ordered") }
-        }
+        (Some(false), Some(false)) => Relation::Unknown {
+            why: format!("the clone is shallow, so that {live} and {new} cannot be ordered"),
+        },
         (None, _) | (_, None) => {
             Relation::Unknown { why: format!("git does not know one of the commits {live} (live) and {new}") }
         }
@@ -71,10 +73,11 @@ mod tests {
     use super::*;
 
     fn run(folder: &Path, arguments: &[&str]) -> String {
-        let output = git(folder, &["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"])
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output =
+            git(folder, &["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"])
+                .args(arguments)
+                .output()
+                .unwrap();
         assert!(output.status.success(), "git {arguments:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

@@ -46,7 +46,8 @@ impl Health {
 
     fn keep(&self, revision: Sequence, weight: u16, judgement: &Judgement) {
         let number = self.judged.fetch_add(1, Ordering::Relaxed);
-        let path = self.recordings.join(format!("{revision}-{number}-at-{}.jsonl", f64::from(weight) / 100.0));
+        let path =
+            self.recordings.join(format!("{revision}-{number}-at-{}.jsonl", f64::from(weight) / 100.0));
         // A recording that cannot be kept does not change the verdict; it is missed where it is looked for.
         if let Err(error) = write_whole(&path, judgement.recording.to_json_lines().as_bytes()) {
             self.progress.say(&format!("cannot keep the recording at {}: {error}", path.display()));
@@ -121,9 +122,13 @@ fn verdict(judgement: &Judgement, on_inconclusive: OnInconclusive, split: bool) 
     let seen = summary(judgement, split);
     match (judgement.ending, judgement.verdict) {
         (Ending::Cancelled, _) => Judged::Stopped,
-        (Ending::Offline, _) => Judged::Unknown { why: "cannot judge without the network (--offline)".into() },
+        (Ending::Offline, _) => {
+            Judged::Unknown { why: "cannot judge without the network (--offline)".into() }
+        }
         (Ending::Judged, Verdict::Passed) => Judged::Passed { note: seen },
-        (Ending::Judged, Verdict::Failed) => Judged::Failed { why: format!("{} ({seen})", why(&judgement.reasons)) },
+        (Ending::Judged, Verdict::Failed) => {
+            Judged::Failed { why: format!("{} ({seen})", why(&judgement.reasons)) }
+        }
         (Ending::Judged, Verdict::Inconclusive) => {
             if let Some(unreachable) = &judgement.unreachable {
                 return Judged::Unknown { why: unreachable.clone() };
@@ -132,7 +137,9 @@ fn verdict(judgement: &Judgement, on_inconclusive: OnInconclusive, split: bool) 
             match on_inconclusive {
                 OnInconclusive::Hold | OnInconclusive::Extend => Judged::Held { why },
                 OnInconclusive::Fail => Judged::Failed { why },
-                OnInconclusive::Pass => Judged::Passed { note: format!("let through, but nothing was proved: {why}") },
+                OnInconclusive::Pass => {
+                    Judged::Passed { note: format!("let through, but nothing was proved: {why}") }
+                }
             }
         }
     }

@@ -34,9 +34,11 @@ impl<'a> Candidate<'a> {
         artifact: &'a Artifact,
         commit: Option<String>,
     ) -> Result<Self> {
-        let config = artifact::digest_all(&located.folder, &located.policy.release.config).map_err(|error| {
-            Failure::invalid(&common::ARTIFACT, "cannot take the digest of the configuration").because(error)
-        })?;
+        let config =
+            artifact::digest_all(&located.folder, &located.policy.release.config).map_err(|error| {
+                Failure::invalid(&common::ARTIFACT, "cannot take the digest of the configuration")
+                    .because(error)
+            })?;
         Ok(Self { located, environment, target, artifact, config, commit })
     }
 
@@ -156,7 +158,9 @@ fn reads_todays_data(history: &History, schema: Option<Schema>) -> Result<()> {
         )),
         (Some(written), None) => Err(Failure::refused(
             &topics::SCHEMA,
-            format!("the release does not say which schemas it reads, and the data was written under {written}"),
+            format!(
+                "the release does not say which schemas it reads, and the data was written under {written}"
+            ),
         )),
         (_, _) => Ok(()),
     }

@@ -132,7 +132,9 @@ pub(crate) fn rollout(
         });
     }
     if admission.unsigned {
-        report.reasons.push(Reason::new("evidence").why("the gate's evidence is unsigned, as windlass.yml accepts"));
+        report
+            .reasons
+            .push(Reason::new("evidence").why("the gate's evidence is unsigned, as windlass.yml accepts"));
     }
     report.outputs.push(("revision".into(), revision));
     report.files.extend(recordings.map(|path| ("recordings-path".to_owned(), path)));

@@ -1,16 +1,7 @@
 //! What `windlass explain` says of a deploy's own failures.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $(pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// All topics of this crate.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), pub static TOPICS]
     EVIDENCE = "deploy.evidence":
         "The gate of the environment has no verdict that counts for this artifact: none was given, it is about another artifact, environment or policy, it is unsigned or altered, or it is too old. Nothing was touched.",
         "Run `gate-check -e ENV` on exactly this artifact, with the key that windlass.yml lists, then deploy again.";

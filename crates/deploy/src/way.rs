@@ -16,8 +16,8 @@ use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
 use windlass_target::driver::{Driver as _, DriverError, Seen};
 use windlass_target::fenced::{self, Fenced};
-use windlass_target::host::control::AgentState;
 use windlass_target::host;
+use windlass_target::host::control::AgentState;
 use windlass_target::reach::{ReachedHost, reach};
 use windlass_target::stop;
 
@@ -44,7 +44,8 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     let artifact = session.artifact(Some(&located))?;
     let commit = session.host.commit().or_else(|| git::head(&located.folder));
     let asked = Asked::new(session, &located, environment, &artifact, commit.as_deref())?;
-    let run = Run { session, arguments, located: &located, environment, target, artifact: &artifact, reached };
+    let run =
+        Run { session, arguments, located: &located, environment, target, artifact: &artifact, reached };
     if session.common.plan {
         return run.only_plan(&asked, commit.clone()).await;
     }
@@ -88,9 +89,9 @@ impl Run<'_> {
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
         progress.now("looking for the agent");
-        host::ensure(self.reached.driver.client(), &self.reached.root, &self.reached.agent)
-            .await
-            .map_err(|error| Failure::unknown(&topics::TARGET, "there is no agent for the target").because(error))?;
+        host::ensure(self.reached.driver.client(), &self.reached.root, &self.reached.agent).await.map_err(
+            |error| Failure::unknown(&topics::TARGET, "there is no agent for the target").because(error),
+        )?;
         let who = format!("{}, deploy, pid {}", self.session.host.who(), std::process::id());
         let owner = fenced::owner(who).map_err(unreached)?;
         let clock = Arc::new(now);
@@ -130,8 +131,10 @@ impl Run<'_> {
                 driver.package(release, candidate.package());
             }
             recovered = Some(format!("a rollout of {release} that an earlier run left {}", open.word()));
-            let abort = (!same).then(|| format!("another release, {}, is to be deployed instead", self.artifact.digest));
-            let ended = drive::resume(fenced, &health, stop.clone(), abort, &tell).await.map_err(unreached)?;
+            let abort = (!same)
+                .then(|| format!("another release, {}, is to be deployed instead", self.artifact.digest));
+            let ended =
+                drive::resume(fenced, &health, stop.clone(), abort, &tell).await.map_err(unreached)?;
             if same || ended.outcome == Outcome::Stuck || ended.outcome == Outcome::Unknown {
                 driven = Some(ended);
             }
@@ -140,7 +143,8 @@ impl Run<'_> {
             Some(driven) => driven,
             None => match self.preflight(candidate, fenced, admission).await? {
                 Preflight::AlreadyLive => {
-                    let mut report = report::already_live(self.session, &fenced.history, self.artifact.digest);
+                    let mut report =
+                        report::already_live(self.session, &fenced.history, self.artifact.digest);
                     report.own.recovered = recovered;
                     return Ok(report);
                 }
@@ -153,10 +157,17 @@ impl Run<'_> {
     }
 
     /// Everything that may refuse, before anything is touched.
-    async fn preflight(&self, candidate: &Candidate<'_>, fenced: &Fenced, admission: &Admission) -> Result<Preflight> {
+    async fn preflight(
+        &self,
+        candidate: &Candidate<'_>,
+        fenced: &Fenced,
+        admission: &Admission,
+    ) -> Result<Preflight> {
         let history = &fenced.history;
         if let Some(hold) = history.held(fenced.now()) {
-            let until = hold.until.map_or_else(|| "until someone ends it".to_owned(), |until| format!("until {until}"));
+            let until = hold
+                .until
+                .map_or_else(|| "until someone ends it".to_owned(), |until| format!("until {until}"));
             return Err(Failure::held(
                 &topics::HOLD,
                 format!("{} is on hold {until}, set by {}: {}", self.environment.name, hold.by, hold.reason),
@@ -175,7 +186,10 @@ impl Run<'_> {
                     .hint(format!("live is {}", live.unwrap_or("unknown"))));
             }
             Order::Unclear { why } => {
-                return Err(Failure::unknown(&topics::ORDER_UNKNOWN, format!("cannot judge the order of commits: {why}")));
+                return Err(Failure::unknown(
+                    &topics::ORDER_UNKNOWN,
+                    format!("cannot judge the order of commits: {why}"),
+                ));
             }
         }
         let plan = candidate.plan(history, &seen, self.arguments.no_way_back)?;
@@ -185,7 +199,8 @@ impl Run<'_> {
 
     fn approved(&self, plan: &Plan, admission: &Admission) -> Result<()> {
         let digest = plan.digest();
-        let named: Vec<Digest> = self.arguments.approved.into_iter().chain(admission.plans.iter().copied()).collect();
+        let named: Vec<Digest> =
+            self.arguments.approved.into_iter().chain(admission.plans.iter().copied()).collect();
         match named.iter().find(|named| **named != digest) {
             None => Ok(()),
             Some(other) => Err(Failure::refused(

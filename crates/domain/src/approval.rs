@@ -77,14 +77,17 @@ pub enum Tally {
 #[must_use]
 pub fn tally(rule: &Approval, votes: &[Vote], author: Option<&str>, now: Timestamp) -> Tally {
     if rule.not_author && author.is_none() {
-        return Tally::Unclear { why: "the author of the commit is not known, and may not approve it".into() };
+        return Tally::Unclear {
+            why: "the author of the commit is not known, and may not approve it".into(),
+        };
     }
     let mut newest_first: Vec<&Vote> = votes.iter().collect();
     newest_first.sort_by_key(|vote| std::cmp::Reverse(vote.made));
     let (mut by, mut excluded) = (Vec::new(), Vec::new());
     let (mut keys, mut people) = (BTreeSet::new(), BTreeSet::new());
     for vote in newest_first {
-        let person = vote.owner.as_ref().map_or_else(|| format!("key:{}", vote.key), |owner| owner.to_lowercase());
+        let person =
+            vote.owner.as_ref().map_or_else(|| format!("key:{}", vote.key), |owner| owner.to_lowercase());
         match exclusion(rule, vote, author, now) {
             _ if !keys.insert(&vote.key) => excluded.push((vote.key.clone(), Exclusion::TakenBack)),
             Some(why) => excluded.push((vote.key.clone(), why)),
@@ -101,7 +104,9 @@ pub fn tally(rule: &Approval, votes: &[Vote], author: Option<&str>, now: Timesta
     if elsewhere.is_empty() {
         Tally::Waiting { by, excluded }
     } else {
-        Tally::Unclear { why: format!("{} must be asked of a forge, which this version does not do", elsewhere.join(", ")) }
+        Tally::Unclear {
+            why: format!("{} must be asked of a forge, which this version does not do", elsewhere.join(", ")),
+        }
     }
 }
 
@@ -157,14 +162,20 @@ mod tests {
         let ana = vote("ana", Some("ana@example.org"), recent);
         let ben = vote("ben", Some("ben@example.org"), recent);
         let author = Some("Ben@Example.org");
-        let taken_back = Vote { agrees: false, ..vote("ana", Some("ana@example.org"), "2026-11-24T11:30:00Z") };
+        let taken_back =
+            Vote { agrees: false, ..vote("ana", Some("ana@example.org"), "2026-11-24T11:30:00Z") };
         let cases: [(&str, u32, Vec<Vote>, bool); 9] = [
             ("nobody", 1, vec![], false),
             ("one of one", 1, vec![ana.clone()], true),
             ("the author", 1, vec![ben.clone()], false),
             ("one and the author", 2, vec![ana.clone(), ben], false),
             ("one person twice", 2, vec![ana.clone(), ana.clone()], false),
-            ("one person, two keys", 2, vec![ana.clone(), vote("ana-laptop", Some("ANA@example.org"), recent)], false),
+            (
+                "one person, two keys",
+                2,
+                vec![ana.clone(), vote("ana-laptop", Some("ANA@example.org"), recent)],
+                false,
+            ),
             ("too old", 1, vec![vote("ana", Some("ana@example.org"), "2026-11-23T11:59:59Z")], false),
             ("a stranger", 1, vec![vote("eve", Some("eve@example.org"), recent)], false),
             ("taken back", 1, vec![ana, taken_back], false),

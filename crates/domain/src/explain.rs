@@ -11,3 +11,17 @@ pub struct Topic {
     /// What to do about it.
     pub next: &'static str,
 }
+
+/// Declares topics and the list of them: `topics! { [pub(crate), pub static TOPICS] NAME = "key": "means", "next"; … }`.
+#[macro_export]
+macro_rules! topics {
+    ([$vis:vis, $list_vis:vis static $list:ident] $($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
+        $(
+            $(#[$doc])*
+            $vis static $name: $crate::explain::Topic =
+                $crate::explain::Topic { key: $key, means: $means, next: $next };
+        )*
+        /// What `windlass explain` can say of what is declared here.
+        $list_vis static $list: &[&$crate::explain::Topic] = &[$(&$name),*];
+    };
+}

@@ -1,16 +1,7 @@
 //! What `windlass explain` says of `gate-check`'s own failures and conditions.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// What `windlass explain` can say of this tool.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), pub static TOPICS]
     /// Nothing to judge.
     NOTHING_TO_JUDGE = "gate.nothing-to-judge": "The environment has gates, and not one condition was judged. That is never a pass.",
         "Put conditions under gates, or say `gates: none`.";

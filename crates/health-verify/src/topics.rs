@@ -1,16 +1,7 @@
 //! What `windlass explain` says of `health-verify`'s own failures.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// What `windlass explain` can say of this tool.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), pub static TOPICS]
     /// Nothing to verify.
     NOTHING_TO_VERIFY = "health.nothing-to-verify": "The environment has no `verify` in windlass.yml, so that there is nothing to judge by. That is never a pass.",
         "Add probes, errors or latency under `verify`, or check a service alone with --url, --tcp or --command.";

@@ -1,16 +1,7 @@
 //! What `windlass explain` says of a rollback's own failures.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $(pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// All topics of this crate.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), pub static TOPICS]
     NOTHING = "rollback.nothing": "There is nothing to go back to: nothing is live, or nothing was live before it. Nothing was touched.",
         "See `windlass history -e ENV`; name a release with --to.";
     WHICH = "rollback.which": "The release named by --to was never live in this environment, or is the live one. Nothing was touched.",

@@ -115,9 +115,8 @@ impl Run<'_> {
                 let going_back = matches!(plan.intent, Intent::Rollback { .. });
                 let abort = (!going_back && !committed).then(|| reason.clone());
                 let turned = abort.is_some();
-                let driven = drive::resume(fenced, &Nobody, stop.clone(), abort, &tell)
-                    .await
-                    .map_err(unreached)?;
+                let driven =
+                    drive::resume(fenced, &Nobody, stop.clone(), abort, &tell).await.map_err(unreached)?;
                 if turned {
                     regretted = Some(plan.release);
                 }

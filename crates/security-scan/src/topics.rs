@@ -4,14 +4,8 @@ use windlass_domain::explain::Topic;
 
 use crate::secrets::rules::RULES;
 
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        static OWN: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), static OWN]
     /// The path to scan is not there.
     PATH = "scan.path": "The path to scan does not exist or cannot be read. Nothing was scanned.",
         "Check the path; without one the working folder is scanned.";

@@ -170,7 +170,9 @@ impl Receipt {
             let sent = since(now.requests, then.requests);
             receipt.sent += sent;
             receipt.failed += since(now.failed, then.failed);
-            receipt.by_revision.insert(revision.to_string(), RevisionReceipt { sent, bad: since(now.bad, then.bad) });
+            receipt
+                .by_revision
+                .insert(revision.to_string(), RevisionReceipt { sent, bad: since(now.bad, then.bad) });
         }
         receipt
     }

@@ -1,16 +1,7 @@
 //! What `windlass explain` says of the agent's own failures.
 
-use windlass_domain::explain::Topic;
-
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub(crate) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// All topics of this crate.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+windlass_domain::topics! {
+    [pub(crate), pub static TOPICS]
     /// The root cannot be used.
     ROOT = "agent.root": "The agent's root cannot be made, read or written.",
         "Check the path, its owner and the space on the disk.";

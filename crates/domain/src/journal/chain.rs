@@ -112,7 +112,8 @@ pub fn verify_chain(entries: &[Entry]) -> Result<Head, BrokenChain> {
 const ALTERED: &str = "its hash does not match its content";
 
 fn read_line(line: &[u8]) -> Result<Entry, String> {
-    let entry: Entry = serde_json::from_slice(line).map_err(|error| format!("it is not an entry ({error})"))?;
+    let entry: Entry =
+        serde_json::from_slice(line).map_err(|error| format!("it is not an entry ({error})"))?;
     let content = without_hash(line).ok_or("it does not end with its hash")?;
     if Digest::of(&content) == entry.hash { Ok(entry) } else { Err(ALTERED.to_owned()) }
 }

@@ -1,16 +1,7 @@
 //! What `windlass explain` says of each kind of mistake in `windlass.yml`.
 
-use crate::explain::Topic;
-
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $key:literal: $means:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub(super) static $name: Topic = Topic { key: $key, means: $means, next: $next };)*
-        /// Every kind of mistake in `windlass.yml`, for `windlass explain`.
-        pub static TOPICS: &[&Topic] = &[$(&$name),*];
-    };
-}
-
-topics! {
+crate::topics! {
+    [pub(super), pub static TOPICS]
     /// Not YAML.
     SYNTAX = "policy.syntax": "windlass.yml is not YAML, is empty, or is larger or nests deeper than a policy can.",
         "Mend the line that is shown: indentation by spaces, one document, quotes around text with `: `, `#` or braces.";

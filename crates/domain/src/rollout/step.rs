@@ -19,7 +19,11 @@ impl TryFrom<BTreeMap<String, u16>> for Weights {
     type Error = std::num::ParseIntError;
 
     fn try_from(named: BTreeMap<String, u16>) -> Result<Self, Self::Error> {
-        named.into_iter().map(|(name, weight)| Ok((name.parse()?, weight))).collect::<Result<_, _>>().map(Self)
+        named
+            .into_iter()
+            .map(|(name, weight)| Ok((name.parse()?, weight)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
