@@ -15,7 +15,7 @@ use crate::agent::Agent;
 use crate::args::Arguments;
 use crate::root::{NotLocked, Root, SOCKET_PATH};
 use crate::route::{Placement, Router};
-use crate::supervise::{Fleet, visible};
+use crate::supervise::{Fleet, rotate, visible};
 use crate::{control, log, topics};
 
 /// Runs the agent until it is told to end. The exit code is an [`Outcome`]'s: 2 for wrong usage, 3 where the root
@@ -116,6 +116,7 @@ async fn serve(
     );
     let control = tokio::spawn(control::serve(Arc::clone(&agent), listener));
     let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
+    let rotating = tokio::spawn(rotate(Arc::clone(&fleet)));
     let mut ending = agent.ending();
     let shutdown = loop {
         tokio::select! {
@@ -130,6 +131,7 @@ async fn serve(
     };
     tracing::info!(stop_instances = shutdown.stop_instances, "the agent ends");
     metrics.abort();
+    rotating.abort();
     agent.close(&shutdown).await;
     control.abort();
     let _ = std::fs::remove_file(root.socket());

@@ -34,7 +34,7 @@ pub(super) async fn forward(
     let (mut parts, body) = request.into_parts();
     let upgrade = match headers::to_service(&mut parts, &peer) {
         Ok(upgrade) => upgrade,
-        Err((status, why)) => return Ok(own(status, why)),
+        Err((status, why)) => return Ok(refuse(status, why)),
     };
     let table = local.table();
     let lanes = table.lanes_for(local.next_point());
@@ -162,6 +162,14 @@ fn pass_back(
         return Response::from_parts(parts, Outgoing::Text(None));
     }
     Response::from_parts(parts, Outgoing::stream(body, flight, connection))
+}
+
+/// An answer of our own to a request that is not clear. What follows on the connection may be a part of it that
+/// somebody wants to pass for a request, so nothing that follows is read.
+fn refuse(status: StatusCode, text: &'static str) -> Response<Outgoing> {
+    let mut response = own(status, text);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// An answer of our own.

@@ -102,14 +102,18 @@ impl Router {
     /// Listens on an address, by one listener a worker, and returns the real one. An address that anybody else
     /// listens on is an error, also where the system would share it with us.
     pub(crate) fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        // Without SO_REUSEPORT, so that an address which another agent of this user shares out is refused.
-        drop(socket(address, Sharing::Alone)?.listen(1)?);
-        let mut address = address;
-        let mut listeners = Vec::with_capacity(self.workers.len());
-        for _ in &self.workers {
-            let listener = socket(address, Sharing::Workers)?.listen(BACKLOG)?;
-            address = listener.local_addr()?;
-            listeners.push(listener.into_std()?);
+        // The first is bound alone and shared out only then: an address that anybody else has, also another agent of
+        // this user that shares it out among its own workers, is refused, and port 0 never gives such a one.
+        let first = socket(address, Sharing::Alone)?;
+        first.set_reuseport(true)?;
+        let address = first.local_addr()?;
+        let mut sockets = vec![first];
+        for _ in 1..self.workers.len() {
+            sockets.push(socket(address, Sharing::Workers)?);
+        }
+        let mut listeners = Vec::with_capacity(sockets.len());
+        for socket in sockets {
+            listeners.push(socket.listen(BACKLOG)?.into_std()?);
         }
         for (worker, listener) in self.workers.iter().zip(listeners) {
             // A worker ends only with the agent.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -218,6 +219,16 @@ impl Fleet {
             return Readiness::Crashing(why, tail::lines(&self.root.instance_log(revision, *index)));
         }
         Readiness::Waiting(ready.len())
+    }
+
+    /// The logs of all places.
+    pub(super) fn logs(&self) -> Vec<PathBuf> {
+        let inner = self.lock();
+        let places = inner
+            .revisions
+            .iter()
+            .flat_map(|(revision, of)| of.instances.keys().map(|index| (*revision, *index)));
+        places.map(|(revision, index)| self.root.instance_log(revision, index)).collect()
     }
 
     /// The last lines of the log of the first process that is not ready, or of the first.

@@ -1,6 +1,7 @@
 //! The router: what a client sends arrives, what a service answers comes back, and each is counted where it belongs.
 
 use std::io::Read as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use windlass_domain::digest::Digest;
@@ -131,6 +132,7 @@ fn two_ways_to_end_a_body_smuggle_nothing() {
         client.send(case).unwrap();
         let status = client.reply("GET").map_or(0, |reply| reply.status);
         assert!(matches!(status, 0 | 400 | 501), "{status} for {case}");
+        assert!(client.head().is_err(), "what follows is not answered: {case}");
     }
     // hyper keeps the chunks, drops the length, and must not go on with the same connection.
     let mut client = Connection::to(address);
@@ -203,19 +205,29 @@ fn weights_are_kept_per_request() {
     }
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_switch_under_load_fails_no_request() {
     let agent = Agent::start();
     let (epoch, address) = agent.live(2);
     agent.raise(epoch, 2, 2);
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also when an assertion below fails: a scope waits for its threads.
+        let stopping = Stop(&stop);
         let clients: Vec<_> = (0..4)
             .map(|index| {
                 let stop = &stop;
                 scope.spawn(move || {
                     let (mut client, mut sent) = (Connection::to(address), 0);
-                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    while !stop.load(Ordering::Relaxed) {
                         let body = pattern(500 * index);
                         assert_eq!(
                             client.post("/hash", &body).unwrap().text(),
@@ -234,7 +246,7 @@ fn a_switch_under_load_fails_no_request() {
             let note = agent.apply(epoch, Step::Settle).unwrap().note;
             assert!(!note.contains("cut"), "{note}");
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(stopping);
         let sent: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
         assert!(sent > 100, "{sent}");
     });
