@@ -1,6 +1,7 @@
 //! The page of the first ten minutes, walked: every `sh` block of `docs/getting-started.md`, in order, in one shell, with the
 //! built umbrella. What the page promises behind a command, `# exit N` or `# prints TEXT`, is checked.
 #![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,6 +9,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use windlass_domain::policy::Span;
 use windlass_target::host::Host;
@@ -20,6 +23,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// The ports that the page names; the walk takes free ones.
 const PORTS: [&str; 2] = ["8080", "8081"];
+
+/// The environments that the page makes.
+const ENVIRONMENTS: [&str; 2] = ["staging", "production"];
 
 /// On the first line, so that the shell counts lines as the page does: an exit code that nobody announced ends the walk, and
 /// so does a promise that does not hold.
@@ -37,9 +43,11 @@ fn the_first_ten_minutes_are_as_the_page_says() {
     let told = String::from_utf8_lossy(&output.stderr);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}\n{said}\n{told}", output.status);
-    assert!(home.agents_that_answer().is_empty(), "the page leaves agents behind: {:?}", home.agents_that_answer());
-    for port in home.ports {
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect_err("the page leaves its services behind");
+    // An agent says that it will end, and then does.
+    let end = Instant::now() + Duration::from_secs(20);
+    while !home.what_remains().is_empty() {
+        assert!(Instant::now() < end, "the page leaves behind: {:?}", home.what_remains());
+        sleep(Duration::from_millis(50));
     }
 }
 
@@ -55,8 +63,56 @@ fn a_promise_that_does_not_hold_ends_the_walk() {
         ("false", Some(1)),
     ];
     for (block, code) in cases {
-        let output = home.walk(&script(&format!("# A page\n\n```sh\n{block}\n```\n\n```console\n$ false\n```\n")));
+        let output =
+            home.walk(&script(&format!("# A page\n\n```sh\n{block}\n```\n\n```console\n$ false\n```\n")));
         assert_eq!(output.status.code(), code, "{block}: {output:?}");
+    }
+}
+
+#[test]
+fn every_word_that_troubleshooting_names_is_one_that_explain_knows() {
+    let page = include_str!("../docs/troubleshooting.md");
+    let mut words = Vec::new();
+    let mut names_words = false;
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")) else {
+            names_words &= line.starts_with("|---");
+            continue;
+        };
+        let last = row.rsplit(" | ").next().unwrap();
+        if last == "`windlass explain`" {
+            names_words = true;
+        } else if names_words {
+            let named = last.split('`').skip(1).step_by(2);
+            let before = words.len();
+            words.extend(named);
+            assert!(words.len() > before, "names no word: {line}");
+        }
+    }
+    assert!(words.len() > 20, "found few: {words:?}");
+    for word in words {
+        let explain = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["explain", word])
+            .env_clear()
+            .output()
+            .unwrap();
+        assert!(explain.status.success(), "{word}: {explain:?}");
+    }
+}
+
+#[test]
+fn every_file_that_the_pages_link_to_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for page in ["README.md", "docs/getting-started.md", "docs/troubleshooting.md"] {
+        let file = root.join(page);
+        let text = fs::read_to_string(&file).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let mut links = 0;
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            links += 1;
+            assert!(file.parent().unwrap().join(target).exists(), "{page} links to {target}");
+        }
+        assert!(links > 0 || page.ends_with("troubleshooting.md"), "no links found in {page}");
     }
 }
 
@@ -97,7 +153,10 @@ fn checked(line: &str, number: usize) -> String {
 
 /// Whether all is here that the page asks for; with `WINDLASS_REQUIRE_TOOLS=1` it is a failure when something is not.
 fn tools_are_here() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "a test has no context; this is the one variable that it reads")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no context; this is the one variable that it reads"
+    )]
     let is_required = std::env::var("WINDLASS_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
     let is_missing = |tool: &&str| !PATH.split(':').any(|folder| Path::new(folder).join(tool).is_file());
     let missing: Vec<&str> = ["git", "curl", "python3"].into_iter().filter(is_missing).collect();
@@ -141,10 +200,6 @@ impl Home {
         shell.stdin(Stdio::null()).output().unwrap()
     }
 
-    fn agents() -> [&'static str; 2] {
-        ["staging", "production"]
-    }
-
     fn host(&self, environment: &str) -> Host {
         let root = self.folder.path().join(".local/state/windlass/greeter").join(environment);
         let place = Place {
@@ -156,15 +211,18 @@ impl Home {
         Host::new(&root, place, Span::seconds(30))
     }
 
-    fn agents_that_answer(&self) -> Vec<&'static str> {
+    /// Agents that answer, and ports at which something listens.
+    fn what_remains(&self) -> Vec<String> {
         let answers = |name: &&str| self.runtime.block_on(self.host(name).state()).is_ok();
-        Self::agents().into_iter().filter(answers).collect()
+        let listens = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        let agents = ENVIRONMENTS.into_iter().filter(answers).map(str::to_owned);
+        agents.chain(self.ports.into_iter().filter(listens).map(|port| port.to_string())).collect()
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
-        for name in Self::agents() {
+        for name in ENVIRONMENTS {
             // Where it cannot be reached there is nothing to end: the page itself ends its agents.
             let _ = self.runtime.block_on(self.host(name).shutdown(true));
         }
