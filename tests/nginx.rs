@@ -1,6 +1,12 @@
 //! A server that nobody here wrote, nginx from Debian, released and put back under the load of wrk: two versions that are
 //! two configurations, and a third that nginx itself refuses.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail as tests do, and tell what they saw"
+)]
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
