@@ -68,7 +68,7 @@ fn one_further_run_converges_after_a_kill_anywhere() {
     for (what, sides) in &places {
         println!("sweep: {what}: {sides:?}");
     }
-    println!("sweep: {} kills, each followed by a run that converged", killed.len());
+    println!("sweep: {} kills; each time the first run that was let be converged", killed.len());
     assert!(killed.len() >= wanted.max(100), "{} kills", killed.len());
     // A sweep that misses a step shows nothing of it.
     let steps = ["stage", "await-ready", "shift", "settle", "commit", "retire", "withdraw"];
