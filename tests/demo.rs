@@ -28,7 +28,10 @@ fn processes_of(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(folder)).collect()
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(folder))
+        .collect()
 }
 
 fn assert_nothing_is_left(folder: &Path) {
@@ -39,7 +42,8 @@ fn assert_nothing_is_left(folder: &Path) {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(processes_of(folder), Vec::<String>::new());
-    let left: Vec<_> = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|entry| entry.path()).collect();
     assert_eq!(left, Vec::<std::path::PathBuf>::new());
 }
 
@@ -54,7 +58,9 @@ fn every_claim_of_the_demo_holds_and_nothing_stays_behind() {
     assert!(claims.len() >= 40, "{} claims", claims.len());
     let rows = document.pointer("/releases").unwrap().as_array().unwrap();
     let caught = rows.iter().find(|row| row["ended"] == "failed").unwrap();
-    assert!(caught["bad"].as_u64().unwrap() > 0 && caught["caught_ms"].is_u64() && caught["back_ms"].is_u64());
+    assert!(
+        caught["bad"].as_u64().unwrap() > 0 && caught["caught_ms"].is_u64() && caught["back_ms"].is_u64()
+    );
     assert_nothing_is_left(folder.path());
 }
 

@@ -20,7 +20,9 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 /// Whether the open rollout has shifted requests to the new release.
 fn has_shifted(project: &Project) -> bool {
     let Ok((history, _)) = windlass_target::host::asleep(&project.path("state")) else { return false };
-    let shift = |record: &windlass_domain::rollout::Record| matches!(record.step, windlass_domain::rollout::Step::Shift { .. });
+    let shift = |record: &windlass_domain::rollout::Record| {
+        matches!(record.step, windlass_domain::rollout::Step::Shift { .. })
+    };
     history.open().is_some_and(|open| open.done.iter().any(shift))
 }
 

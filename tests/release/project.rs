@@ -72,7 +72,9 @@ impl Project {
         let program = env!("CARGO_BIN_EXE_windlass");
         self.write(
             "dist/bin/shop",
-            &format!("#!/bin/sh\nexec '{program}' demo-service --port \"$2\" --version-label {label} {flags}\n"),
+            &format!(
+                "#!/bin/sh\nexec '{program}' demo-service --port \"$2\" --version-label {label} {flags}\n"
+            ),
         );
         std::fs::set_permissions(self.path("dist/bin/shop"), std::fs::Permissions::from_mode(0o755)).unwrap();
         self.git(&["add", "-A"]);

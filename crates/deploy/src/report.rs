@@ -14,7 +14,7 @@ use windlass_domain::outcome::{Outcome, Reason};
 use windlass_domain::policy::Environment;
 use windlass_domain::rollout::Plan;
 use windlass_evidence::statement::{Predicate, Statement};
-use windlass_target::document::Own;
+use windlass_target::document::{Own, StepLine};
 use windlass_target::drive::{Driven, News};
 
 use crate::admission::Admission;
@@ -22,7 +22,7 @@ use crate::admission::Admission;
 /// Says an event of the journal on standard error: those that people wait for, not its bookkeeping.
 pub(crate) fn say(progress: &Progress, news: &News) {
     match news {
-        News::Begins { step, .. } => progress.now(&step.to_string()),
+        News::Begins { .. } => progress.now(&news.to_string()),
         News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
         News::Recorded(_) => progress.say(&format!("  {news}")),
     }
@@ -121,7 +121,9 @@ pub(crate) fn rollout(
         ),
     };
     if let Some(why) = &driven.why {
-        let place = report.own.steps.last().map(|step| step.step.clone()).unwrap_or_default();
+        let failed =
+            |step: &&StepLine| step.result.as_ref().is_some_and(|result| result.starts_with("failed"));
+        let place = report.own.steps.iter().find(failed).map(|step| step.step.clone()).unwrap_or_default();
         report.reasons.push(Reason::new("rollout").place(place).why(why.clone()).next(next.clone()));
         report.annotations.push(Annotation {
             level: Level::Error,

@@ -117,10 +117,7 @@ impl Run<'_> {
         let before = driver.state().await.map_err(unreached)?;
         let health = Health::new(self.session, self.environment, driver);
         health::clear(&self.session.report_dir());
-        let tell = |news: News| match &news {
-            News::Begins { .. } => progress.now(&news.to_string()),
-            News::Recorded(_) => report::say(progress, &news),
-        };
+        let tell = |news: News| report::say(progress, &news);
 
         let mut recovered = None;
         let mut driven = None;

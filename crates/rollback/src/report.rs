@@ -18,7 +18,7 @@ use windlass_target::drive::{Driven, News};
 /// Says an event of the journal on standard error.
 pub(crate) fn say(progress: &Progress, news: &News) {
     match news {
-        News::Begins { step, .. } => progress.now(&step.to_string()),
+        News::Begins { .. } => progress.now(&news.to_string()),
         News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
         News::Recorded(_) => progress.say(&format!("  {news}")),
     }
