@@ -13,6 +13,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -80,6 +81,8 @@ http {
 }
 "#;
 
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn blue_green_replaces_nginx_and_goes_back_without_losing_a_request() {
     check("bluegreen", BLUE_GREEN);
@@ -95,6 +98,8 @@ fn check(environment: &'static str, strategy: &str) {
     if !tools_are_here() {
         return;
     }
+    // Two loads at once would measure each other.
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let site = Site::new(environment, strategy);
     site.build(1, CONFIGURATION);
     let first = site.windlass(&["deploy"]);
