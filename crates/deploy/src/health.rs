@@ -1,7 +1,6 @@
 //! Judging the new revision while it takes over: the policy's checks, measured through the agent.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -34,7 +33,7 @@ impl Health {
             host: host.clone(),
             offline: session.common.offline,
             progress: session.progress.clone(),
-            recordings: session.report_dir().join("health"),
+            recordings: session.report_dir().join("deploy-recordings"),
             judged: AtomicUsize::new(0),
         }
     }
@@ -163,9 +162,4 @@ fn why(reasons: &[Reason]) -> String {
     });
     let told = told.collect::<Vec<_>>().join("; ");
     if told.is_empty() { "no reason was given".to_owned() } else { told }
-}
-
-/// Removes the recordings of an earlier run, so that what lies there is of this one.
-pub(crate) fn clear(folder: &Path) {
-    let _ = fs::remove_dir_all(folder.join("health"));
 }

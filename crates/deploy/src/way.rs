@@ -25,7 +25,7 @@ use crate::admission::{Admission, Asked};
 use crate::args::Arguments;
 use crate::health::Health;
 use crate::plan::Candidate;
-use crate::{git, health, report, topics};
+use crate::{git, report, topics};
 
 /// The runtime of the tool: one thread is plenty.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -116,7 +116,6 @@ impl Run<'_> {
         driver.package(fenced.history.next_sequence(), candidate.package());
         let before = driver.state().await.map_err(unreached)?;
         let health = Health::new(self.session, self.environment, driver);
-        health::clear(&self.session.report_dir());
         let tell = |news: News| report::say(progress, &news);
 
         let mut recovered = None;

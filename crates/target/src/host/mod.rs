@@ -64,12 +64,24 @@ impl Host {
         self.client.get("/v1/state").await
     }
 
-    /// Ends the agent.
+    /// Ends the agent, and waits until its process is gone: it writes its files to the last.
     ///
     /// # Errors
-    /// When it cannot be reached.
+    /// When it cannot be reached, or does not end within a minute.
     pub async fn shutdown(&self, stop_instances: bool) -> Result<(), DriverError> {
-        self.client.post("/v1/shutdown", &Shutdown { stop_instances }, Duration::from_secs(60)).await
+        let pid = self.state().await?.pid;
+        let limit = Duration::from_secs(60);
+        let () = self.client.post("/v1/shutdown", &Shutdown { stop_instances }, limit).await?;
+        for _ in 0..2400 {
+            if !runs(pid) && self.client.connect().await.is_err() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(DriverError::Unreachable {
+            attempt: format!("cannot end the agent of {}", self.client.socket().display()),
+            source: format!("process {pid} still runs after a minute").into(),
+        })
     }
 }
 
@@ -132,6 +144,14 @@ impl Driver for Host {
         let appended: Appended = self.client.tell("/v1/journal", &append).await?;
         Ok(appended.head)
     }
+}
+
+/// Whether a process runs. One that has ended and only waits to be reaped does not; where there is no `/proc`, the
+/// socket alone tells.
+fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit_once(')').is_some_and(|(_, fields)| !fields.trim_start().starts_with(['Z', 'X']))
+    })
 }
 
 /// The root of an agent, made absolute, and short enough for its socket's path.
