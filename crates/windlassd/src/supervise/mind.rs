@@ -1,16 +1,15 @@
 //! Minding one place: start, ask whether it is ready, start again when it ends by itself, stop when told.
 
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tokio::process::Child;
 use tokio::sync::{Notify, watch};
 
-use super::fleet::{Fleet, Seat};
+use super::fleet::Fleet;
+use super::instance::Seat;
+use super::running::Running;
 use super::{launch, ready};
-use crate::process::Process;
 use crate::stage::Manifest;
 
 /// The pause before the first restart; each later one is twice as long.
@@ -22,9 +21,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// An instance that ran for so long starts again as if for the first time.
 const STEADY: Duration = Duration::from_secs(60);
 
-/// How often a process that is not our child is looked at.
-const LOOK: Duration = Duration::from_millis(100);
-
 /// The shortest time between two questions to an instance that is ready.
 const CALM: Duration = Duration::from_secs(2);
 
@@ -33,58 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// So many questions in a row unanswered, and a ready instance gets no more requests.
 const UNANSWERED: u32 = 3;
-
-/// A process that runs.
-#[derive(Debug)]
-pub(super) struct Running {
-    process: Process,
-    port: u16,
-    since: Instant,
-    /// `None` for one that an earlier agent started.
-    child: Option<Child>,
-}
-
-impl Running {
-    /// One that an earlier agent started.
-    pub(super) fn adopted(process: Process, port: u16) -> Self {
-        Self { process, port, since: Instant::now(), child: None }
-    }
-
-    /// Waits for its end, and says how it ended, where that can be known.
-    async fn end(&mut self) -> String {
-        match &mut self.child {
-            Some(child) => match child.wait().await {
-                Ok(status) => ending(status),
-                Err(error) => format!("an end that cannot be read: {error}"),
-            },
-            None => {
-                while self.process.is_alive() {
-                    tokio::time::sleep(LOOK).await;
-                }
-                "an end that the agent did not see".to_owned()
-            }
-        }
-    }
-
-    /// SIGTERM to its group, and after `limit` SIGKILL.
-    async fn stop(mut self, limit: Duration) {
-        self.process.signal_group(Signal::TERM);
-        if tokio::time::timeout(limit, self.end()).await.is_err() {
-            self.process.signal_group(Signal::KILL);
-            self.end().await;
-        }
-        // What it started itself goes with it.
-        self.process.signal_group(Signal::KILL);
-    }
-}
-
-/// How long a stray process may take to stop.
-const STRAY: Duration = Duration::from_secs(10);
-
-/// Ends a process that has no place.
-pub(super) fn end_stray(process: Process) {
-    tokio::spawn(Running::adopted(process, 0).stop(STRAY));
-}
 
 /// Begins minding a place.
 pub(super) fn begin(
@@ -223,14 +167,5 @@ async fn ask_on(
             }
         }
         tokio::time::sleep(if is_ready { every.max(CALM) } else { every }).await;
-    }
-}
-
-fn ending(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "an unknown end".to_owned(),
     }
 }

@@ -1,13 +1,21 @@
 //! Supervision: the processes of each revision, from their start to their end.
 
+mod adopt;
 mod fleet;
+mod instance;
 mod kept;
 mod launch;
 mod mind;
+mod progress;
 mod ready;
+mod revision;
 mod rotate;
+mod running;
 mod tail;
+mod traffic;
+mod words;
 
-pub(crate) use self::fleet::{Fleet, Readiness};
+pub(crate) use self::fleet::Fleet;
 pub(crate) use self::launch::visible;
+pub(crate) use self::progress::Readiness;
 pub(crate) use self::rotate::rotate;
