@@ -17,7 +17,7 @@ use crate::fence::{Gate, NotClaimed};
 use crate::ledger::{Ledger, NotAppended};
 use crate::process::Process;
 use crate::root::{Root, read_json, write_json};
-use crate::route::Router;
+use crate::route::{Leave, Router};
 use crate::supervise::Fleet;
 
 /// Everything that the agent is.
@@ -225,7 +225,7 @@ impl Agent {
         self.router.unlisten();
         self.call_off();
         let _turn = self.turn.lock().await;
-        self.router.stop(GRACE).await;
+        self.router.stop(LEAVE).await;
         if shutdown.stop_instances {
             for revision in self.fleet.revisions() {
                 self.fleet.stop(revision).await;
@@ -234,8 +234,8 @@ impl Agent {
     }
 }
 
-/// How long requests that are under way may take to end when the agent does.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long connections may take to end when the agent does.
+const LEAVE: Leave = Leave { parting: Duration::from_secs(1), grace: Duration::from_secs(5) };
 
 /// What a mutation says that another one of the same or a later run took the place of.
 pub(crate) fn superseded() -> Rejected {

@@ -15,9 +15,10 @@ mod tunnel;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustix::thread::{CpuSet, sched_getaffinity};
@@ -42,12 +43,24 @@ pub(crate) struct Router {
     published: watch::Sender<u64>,
     workers: Vec<Worker>,
     nowhere: Arc<Tally>,
+    /// What the workers accept from. They hold copies, so that another agent can be given these.
+    listeners: Mutex<Vec<TcpListener>>,
 }
 
 struct Worker {
     commands: mpsc::UnboundedSender<Command>,
     seen: watch::Receiver<u64>,
-    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// How long connections have when the router ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    /// For each to end with the answer to its next request; one that asks nothing meanwhile is closed then. A client
+    /// that asks at the moment of such a close cannot know whether its request arrived, so this is not 0.
+    pub(crate) parting: Duration,
+    /// After that, for requests that are still under way.
+    pub(crate) grace: Duration,
 }
 
 /// Where the workers run.
@@ -84,9 +97,10 @@ impl Router {
             let thread = std::thread::Builder::new()
                 .name(format!("route-{index}"))
                 .spawn(move || worker::run(seat))?;
-            workers.push(Worker { commands, seen, thread: std::sync::Mutex::new(Some(thread)) });
+            workers.push(Worker { commands, seen, thread: Mutex::new(Some(thread)) });
         }
-        Ok(Self { table, version: AtomicU64::new(0), published, workers, nowhere })
+        let listeners = Mutex::default();
+        Ok(Self { table, version: AtomicU64::new(0), published, workers, nowhere, listeners })
     }
 
     /// A tally for one more revision.
@@ -115,15 +129,36 @@ impl Router {
         for socket in sockets {
             listeners.push(socket.listen(BACKLOG)?.into_std()?);
         }
-        for (worker, listener) in self.workers.iter().zip(listeners) {
-            // A worker ends only with the agent.
-            let _ = worker.commands.send(Command::Listen(listener));
-        }
+        self.listen_by(listeners)?;
         Ok(address)
+    }
+
+    /// Accepts from listeners that are there already. Where they are fewer than the workers, some share one; where
+    /// they are more, some workers accept from several: what waits in the queue of a listener is never left there.
+    pub(crate) fn listen_by(&self, listeners: Vec<TcpListener>) -> io::Result<()> {
+        let mut shares: Vec<Vec<TcpListener>> = self.workers.iter().map(|_| Vec::new()).collect();
+        let count = self.workers.len();
+        for turn in 0..listeners.len().max(if listeners.is_empty() { 0 } else { count }) {
+            let listener = listeners[turn % listeners.len()].try_clone()?;
+            listener.set_nonblocking(true)?;
+            shares[turn % count].push(listener);
+        }
+        for (worker, share) in self.workers.iter().zip(shares) {
+            // A worker ends only with the agent.
+            let _ = worker.commands.send(Command::Listen(share));
+        }
+        *self.listeners() = listeners;
+        Ok(())
+    }
+
+    /// What it listens by.
+    pub(crate) fn listeners(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+        self.listeners.lock().expect("no panic holds it")
     }
 
     /// Stops accepting; connections that are there go on.
     pub(crate) fn unlisten(&self) {
+        self.listeners().clear();
         for worker in &self.workers {
             let _ = worker.commands.send(Command::Unlisten);
         }
@@ -154,10 +189,11 @@ impl Router {
         }
     }
 
-    /// Stops accepting, lets requests that are under way end, at most for `grace`, and ends the workers.
-    pub(crate) async fn stop(&self, grace: std::time::Duration) {
+    /// Stops accepting, lets connections end, and ends the workers.
+    pub(crate) async fn stop(&self, leave: Leave) {
+        self.listeners().clear();
         for worker in &self.workers {
-            let _ = worker.commands.send(Command::Stop(grace));
+            let _ = worker.commands.send(Command::Stop(leave));
         }
         for worker in &self.workers {
             let thread = worker.thread.lock().expect("no panic holds it").take();

@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -20,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, spawn_local};
 use windlass_domain::release::Sequence;
 
+use super::Leave;
 use super::flight::{Downstream, Flight};
 use super::forward::forward;
 use super::headers::Peer;
@@ -36,14 +40,14 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// What a worker is told.
 pub(super) enum Command {
-    /// Accept here, instead of where it did before.
-    Listen(std::net::TcpListener),
+    /// Accept from these, instead of those before.
+    Listen(Vec<std::net::TcpListener>),
     /// Accept no more.
     Unlisten,
     /// Close the connections on which this revision has something in flight.
     Cut(Sequence, oneshot::Sender<()>),
-    /// End, with this much time for what is under way.
-    Stop(Duration),
+    /// End, with this much time for what is there.
+    Stop(Leave),
 }
 
 /// What a worker is started with.
@@ -68,6 +72,8 @@ pub(super) struct Local {
     nowhere: Arc<Tally>,
     connections: RefCell<HashMap<u64, (Rc<Downstream>, AbortHandle)>>,
     accepted: Cell<u64>,
+    /// Whether each connection ends with its next answer.
+    parting: Cell<bool>,
     closing: watch::Sender<bool>,
 }
 
@@ -146,11 +152,13 @@ async fn work(seat: Seat) {
         nowhere,
         connections: RefCell::default(),
         accepted: Cell::new(0),
+        parting: Cell::new(false),
         closing: watch::Sender::new(false),
     });
-    let mut accepting: Option<JoinHandle<()>> = None;
+    let mut accepting: Vec<JoinHandle<()>> = Vec::new();
     let mut sweep = tokio::time::interval(SWEEP);
-    let grace = loop {
+    let mut leaving: Option<Leaving> = None;
+    loop {
         tokio::select! {
             _ = sweep.tick() => local.pool.sweep(),
             Ok(()) = published.changed() => {
@@ -161,36 +169,73 @@ async fn work(seat: Seat) {
                 saw.send_replace(version);
             }
             order = orders.recv() => match order {
-                Some(Command::Listen(listener)) => {
-                    let next = TcpListener::from_std(listener)
-                        .map(|listener| spawn_local(accept(Rc::clone(&local), listener)));
-                    match next {
-                        Ok(next) => end(accepting.replace(next)),
-                        Err(error) => tracing::error!(%error, "a worker cannot listen"),
-                    }
-                }
-                Some(Command::Unlisten) => end(accepting.take()),
+                Some(Command::Listen(listeners)) => accepting = accept_from(&local, accepting, listeners),
+                Some(Command::Unlisten) => end(std::mem::take(&mut accepting)),
                 Some(Command::Cut(revision, done)) => {
                     local.cut(revision);
                     let _ = done.send(());
                 }
-                Some(Command::Stop(grace)) => break grace,
-                None => break Duration::ZERO,
+                Some(Command::Stop(leave)) => {
+                    end(std::mem::take(&mut accepting));
+                    local.parting.set(true);
+                    leaving = Some(Leaving::from_now(leave));
+                }
+                None => break,
             },
+            () = tokio::time::sleep(LOOK), if leaving.is_some() => {}
         }
-    };
+        if leaving.as_ref().is_some_and(|leaving| leaving.is_over(&local)) {
+            break;
+        }
+    }
     end(accepting);
-    local.closing.send_replace(true);
-    let _ = tokio::time::timeout(grace, async {
-        while !local.is_idle() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
 }
 
-fn end(accepting: Option<JoinHandle<()>>) {
-    if let Some(accepting) = accepting {
+/// How often a worker that ends looks whether there is anything left.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// When what is left is closed, and when it is given up.
+struct Leaving {
+    close: Instant,
+    give_up: Instant,
+}
+
+impl Leaving {
+    fn from_now(leave: Leave) -> Self {
+        let close = Instant::now() + leave.parting;
+        Self { close, give_up: close + leave.grace }
+    }
+
+    fn is_over(&self, local: &Local) -> bool {
+        let now = Instant::now();
+        if now >= self.close {
+            local.closing.send_replace(true);
+        }
+        now >= self.give_up || local.is_idle()
+    }
+}
+
+fn accept_from(
+    local: &Rc<Local>,
+    before: Vec<JoinHandle<()>>,
+    listeners: Vec<std::net::TcpListener>,
+) -> Vec<JoinHandle<()>> {
+    let mut accepting = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        match TcpListener::from_std(listener) {
+            Ok(listener) => accepting.push(spawn_local(accept(Rc::clone(local), listener))),
+            Err(error) => tracing::error!(%error, "a worker cannot listen"),
+        }
+    }
+    if !accepting.is_empty() {
+        end(before);
+        return accepting;
+    }
+    before
+}
+
+fn end(accepting: Vec<JoinHandle<()>>) {
+    for accepting in accepting {
         accepting.abort();
     }
 }
@@ -238,7 +283,16 @@ async fn serve(local: Rc<Local>, stream: TcpStream, peer: SocketAddr, downstream
     let mut closing = local.closing.subscribe();
     let peer = Rc::new(Peer::new(peer.ip()));
     let service = service_fn(move |request| {
-        forward(Rc::clone(&local), Rc::clone(&peer), Rc::clone(&downstream), request)
+        let local = Rc::clone(&local);
+        let answer = forward(Rc::clone(&local), Rc::clone(&peer), Rc::clone(&downstream), request);
+        async move {
+            let mut answer = answer.await?;
+            // A client that is told so does not ask again on this connection; one that finds it closed might have.
+            if local.parting.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,6 +1,7 @@
 //! The agent ends, well or badly, and another goes on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 use windlass_target::host::control::Shutdown;
@@ -92,6 +93,37 @@ fn a_terminated_agent_leaves_its_instances_running() {
     assert!(!agent.root().join("control.sock").exists());
     agent.spawn();
     assert_eq!(agent.pids(), pids);
+}
+
+#[test]
+fn a_terminated_agent_ends_each_connection_with_an_answer() {
+    let mut agent = Agent::start();
+    let (_, address) = agent.live(1);
+    let busy = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = Connection::to(address);
+                    loop {
+                        let reply = client.get("/").expect("no connection ends without an answer");
+                        assert_eq!(reply.status, 200);
+                        busy.fetch_add(1, Ordering::Relaxed);
+                        if reply.header("connection") == Some("close") {
+                            break;
+                        }
+                        // Most of the time the connection is idle, which is when it must not be closed.
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                })
+            })
+            .collect();
+        await_that("there is load", || busy.load(Ordering::Relaxed) > 20);
+        assert!(agent.terminate().success());
+        for client in clients {
+            client.join().expect("it was told that its connection ends");
+        }
+    });
 }
 
 #[test]
