@@ -122,6 +122,18 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
                     out.write_all(b"x")?;
                 }
             }
+            "/hold" => {
+                // For as long as it runs: so many MiB of memory that was written to, and as many open files.
+                for _ in 0..number() {
+                    std::mem::forget((vec![1_u8; 1 << 20], std::fs::File::open("/dev/null")?));
+                }
+                reply(&mut out, method, "200 OK", b"held")?;
+            }
+            "/spin" => {
+                let since = processor_time();
+                while processor_time() < since + Duration::from_millis(number() as u64) {}
+                reply(&mut out, method, "200 OK", b"spun")?;
+            }
             "/204" => out.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?,
             "/304" => out.write_all(b"HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n")?,
             "/500" => reply(&mut out, method, "500 Broken", b"broken")?,
@@ -147,6 +159,14 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What this thread took so far.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
+    // Where the kernel does not say, nobody spins for ever.
+    nanos.map_or(Duration::MAX, Duration::from_nanos)
 }
 
 fn pattern(length: usize) -> Vec<u8> {

@@ -125,13 +125,17 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
     let path = request.uri().path().to_owned();
     let holder = match (door, request.method(), path.as_str()) {
         (_, &Method::GET, "/metrics") => {
+            agent.fleet.measure().await;
             return text(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&agent).into_bytes());
         }
         (Door::Metrics, ..) => return nothing_there(),
         (Door::Control(holder), ..) => holder,
     };
     let result = match (request.method(), path.as_str()) {
-        (&Method::GET, "/v1/state") => Ok(json(StatusCode::OK, &agent.state())),
+        (&Method::GET, "/v1/state") => {
+            agent.fleet.measure().await;
+            Ok(json(StatusCode::OK, &agent.state()))
+        }
         (&Method::GET, "/v1/journal") => {
             agent.journal().map(|bytes| text(StatusCode::OK, "application/jsonl", bytes))
         }

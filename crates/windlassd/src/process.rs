@@ -50,11 +50,24 @@ impl Process {
     }
 }
 
+/// Every process that runs, by its number, as far as this user may see them.
+pub(crate) fn all() -> Vec<(u32, Stat)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, Stat::of(pid)?)))
+        .collect()
+}
+
 /// What is needed of a `stat` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stat {
-    group: u32,
-    started: u64,
+pub(crate) struct Stat {
+    /// The number of its process group.
+    pub(crate) group: u32,
+    /// When it started, in clock ticks since boot.
+    pub(crate) started: u64,
+    /// The processor time that it and those of its children that it has waited for took, in clock ticks.
+    pub(crate) ticks: u64,
 }
 
 impl Stat {
@@ -70,7 +83,13 @@ impl Stat {
         if matches!(*fields.first()?, "Z" | "X" | "x") {
             return None;
         }
-        Some(Self { group: fields.get(2)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
+        let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        let times = fields.get(11..15)?.iter().map(|field| field.parse::<u64>().ok());
+        Some(Self {
+            group: fields.get(2)?.parse().ok()?,
+            started: number(19)?,
+            ticks: times.sum::<Option<u64>>()?,
+        })
     }
 }
 
@@ -88,7 +107,7 @@ mod tests {
     #[test]
     fn start_time_is_found_behind_a_hostile_name() {
         let stat = "7 (a) Z 1 ) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        assert_eq!(Stat::parse(stat), Some(Stat { group: 2, started: 4711 }));
+        assert_eq!(Stat::parse(stat), Some(Stat { group: 2, started: 4711, ticks: 11 + 12 + 13 + 14 }));
     }
 
     #[test]

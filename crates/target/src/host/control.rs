@@ -260,4 +260,19 @@ pub struct InstanceState {
     pub ready_after_ms: Option<u64>,
     /// How it last ended: `exit code 1`, `signal 9`.
     pub ended: Option<String>,
+    /// What it uses; `None` between two starts, and from an agent that does not measure it.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+}
+
+/// What a process and those that it started use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Memory in bytes: where it has a control group, what counts against its limit less files that could be dropped
+    /// at once; elsewhere its proportional share of what is resident.
+    pub memory_bytes: u64,
+    /// Processor time since its start, in milliseconds.
+    pub cpu_ms: u64,
+    /// Open file descriptors.
+    pub open_files: u64,
 }

@@ -26,6 +26,8 @@ pub(crate) struct Fleet {
     pub(super) router: Arc<Router>,
     inner: Mutex<Inner>,
     pub(super) changed: watch::Sender<u64>,
+    /// When resources were last measured; held while they are.
+    pub(super) measured: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// What the lock guards.
@@ -51,7 +53,14 @@ impl Fleet {
         let weights = read_json(&root.weights())?.unwrap_or_default();
         let inner = Inner { revisions, weights, shifted: Instant::now(), version: 0, upstreams: 0 };
         let changed = watch::Sender::new(0);
-        Ok(Arc::new(Self { root: root.clone(), visible, router, inner: Mutex::new(inner), changed }))
+        Ok(Arc::new(Self {
+            root: root.clone(),
+            visible,
+            router,
+            inner: Mutex::new(inner),
+            changed,
+            measured: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// Becomes another number whenever something about an instance changes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use windlass_domain::release::Sequence;
-use windlass_target::host::control::InstanceState;
+use windlass_target::host::control::{InstanceState, Usage};
 
 use super::kept::KeptInstance;
 use crate::process::Process;
@@ -21,6 +21,8 @@ pub(super) struct Instance {
     pub(super) restarts: u32,
     pub(super) early_exits: u32,
     pub(super) ended: Option<String>,
+    /// What the process used when that was last measured.
+    pub(super) usage: Option<Usage>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) nudge: Arc<Notify>,
 }
@@ -42,6 +44,7 @@ impl Instance {
             restarts: 0,
             early_exits: 0,
             ended: None,
+            usage: None,
             stop: watch::Sender::new(false),
             nudge: Arc::default(),
         }
@@ -73,6 +76,7 @@ impl Instance {
             restarts: self.restarts,
             ready_after_ms: self.ready_after.map(millis),
             ended: self.ended.clone(),
+            usage: self.usage,
         }
     }
 }

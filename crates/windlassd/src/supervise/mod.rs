@@ -13,6 +13,7 @@ mod rotate;
 mod running;
 mod tail;
 mod traffic;
+mod usage;
 mod words;
 
 pub(crate) use self::fleet::Fleet;

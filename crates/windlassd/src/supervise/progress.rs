@@ -67,6 +67,7 @@ impl Fleet {
             instance.running = Some((process, upstream));
             instance.port = port;
             instance.ready = false;
+            instance.usage = None;
         });
         self.keep(&inner);
     }
@@ -95,6 +96,7 @@ impl Fleet {
         self.change(&mut inner, seat, |instance| {
             instance.running = None;
             instance.ready = false;
+            instance.usage = None;
             if instance.ready_after.is_none() {
                 instance.early_exits += 1;
             }

@@ -9,3 +9,4 @@ mod recovery;
 mod release;
 mod support;
 mod traffic;
+mod usage;
