@@ -5,9 +5,11 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use windlass_domain::fence::{Epoch, Lease};
+use windlass_domain::journal::Head;
 use windlass_target::host::control::{
     AgentState, Append, Appended, Claim, Configure, Place, Rejected, ReleaseLease, Shutdown,
 };
@@ -15,6 +17,7 @@ use windlass_target::host::control::{
 use crate::clock::now;
 use crate::fence::{Gate, NotClaimed};
 use crate::ledger::{Ledger, NotAppended};
+use crate::metrics::Standing;
 use crate::process::Process;
 use crate::root::{Root, read_json, write_json};
 use crate::route::{Leave, Router};
@@ -34,6 +37,9 @@ pub(crate) struct Agent {
     pub(crate) current: Mutex<Option<watch::Sender<bool>>>,
     ending: watch::Sender<Option<Shutdown>>,
     metrics: watch::Sender<Option<SocketAddr>>,
+    started: Timestamp,
+    /// What the ledger said when it was last asked.
+    pub(crate) known: tokio::sync::Mutex<Option<Arc<Standing>>>,
 }
 
 /// The place and the addresses that were found for it (`agent.json`).
@@ -61,6 +67,8 @@ impl Agent {
             current: Mutex::new(None),
             ending: watch::Sender::new(None),
             metrics: watch::Sender::new(None),
+            started: now(),
+            known: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -112,6 +120,17 @@ impl Agent {
     /// The last epoch given out.
     pub(crate) fn epoch(&self) -> Epoch {
         lock(&self.gate).epoch()
+    }
+
+    /// When this agent started.
+    pub(crate) const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// The journal's head; `None` where it is damaged.
+    pub(crate) fn head(&self) -> Option<Head> {
+        let ledger = lock(&self.ledger);
+        ledger.damage().is_none().then(|| ledger.head())
     }
 
     /// The journal's bytes.

@@ -125,8 +125,8 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
     let path = request.uri().path().to_owned();
     let holder = match (door, request.method(), path.as_str()) {
         (_, &Method::GET, "/metrics") => {
-            agent.fleet.measure().await;
-            return text(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&agent).into_bytes());
+            let page = metrics::text(&agent).await;
+            return text(StatusCode::OK, "text/plain; version=0.0.4", page.into_bytes());
         }
         (Door::Metrics, ..) => return nothing_there(),
         (Door::Control(holder), ..) => holder,

@@ -2,6 +2,7 @@
 //! another process is never taken for the old one.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,15 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    fn of(pid: u32) -> Option<Self> {
+    /// Of the process that has this number now, unless it has ended.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The processor time that it and those of its children that it has waited for took.
+    pub(crate) fn time(self) -> Duration {
+        let per_second = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_millis(self.ticks.saturating_mul(1000) / per_second)
     }
 
     /// The name in the line may hold anything, so the fields are counted from its last parenthesis; the first after

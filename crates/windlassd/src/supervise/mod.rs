@@ -20,3 +20,4 @@ pub(crate) use self::fleet::Fleet;
 pub(crate) use self::launch::visible;
 pub(crate) use self::progress::Readiness;
 pub(crate) use self::rotate::rotate;
+pub(crate) use self::usage::{memory, open_files};

@@ -71,17 +71,17 @@ impl Groups {
     fn usage(&self, leader: Process) -> Option<Usage> {
         let members = self.0.get(&leader.pid)?;
         members.iter().find(|(pid, stat)| (*pid, stat.started) == (leader.pid, leader.started))?;
-        let ticks: u64 = members.iter().map(|(_, stat)| stat.ticks).sum();
+        let time: Duration = members.iter().map(|(_, stat)| stat.time()).sum();
         Some(Usage {
             memory_bytes: members.iter().map(|(pid, _)| memory(*pid)).sum(),
-            cpu_ms: ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second().max(1),
+            cpu_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             open_files: members.iter().map(|(pid, _)| open_files(*pid)).sum(),
         })
     }
 }
 
 /// Bytes: its proportional share of what is resident, or where that must not be read, all that is resident.
-fn memory(pid: u32) -> u64 {
+pub(crate) fn memory(pid: u32) -> u64 {
     kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
         .or_else(|| kibibytes(&format!("/proc/{pid}/status"), "VmRSS:"))
         .unwrap_or(0)
@@ -94,7 +94,8 @@ fn kibibytes(path: &str, name: &str) -> Option<u64> {
     value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-fn open_files(pid: u32) -> u64 {
+/// How many file descriptors a process has open; 0 where that must not be looked at.
+pub(crate) fn open_files(pid: u32) -> u64 {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64)
 }
 

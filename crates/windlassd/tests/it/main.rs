@@ -5,8 +5,11 @@
 mod control;
 mod http;
 mod ledger;
+mod metrics;
 mod recovery;
 mod release;
+mod rollouts;
 mod support;
+mod tools;
 mod traffic;
 mod usage;
