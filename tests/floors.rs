@@ -17,13 +17,14 @@ const FLOORS: &[(&str, u8)] = &[
     ("target", 2),
     ("signal", 2),
     ("forge", 2),
-    ("gate-check", 3),
-    ("security-scan", 3),
-    ("deploy", 3),
-    ("health-verify", 3),
-    ("rollback", 3),
-    ("windlassd", 3),
-    ("windlass", 4),
+    ("moving", 3),
+    ("gate-check", 4),
+    ("security-scan", 4),
+    ("deploy", 4),
+    ("health-verify", 4),
+    ("rollback", 4),
+    ("windlassd", 4),
+    ("windlass", 5),
 ];
 
 /// What reaches an environment.
@@ -192,7 +193,7 @@ fn use_that_goes_sideways_up_or_nowhere_is_seen() {
     let cases = [
         (
             member("windlass-deploy", &["windlass-rollback"]),
-            "windlass-deploy (floor 3) uses windlass-rollback (floor 3)",
+            "windlass-deploy (floor 4) uses windlass-rollback (floor 4)",
         ),
         (member("windlass-signal", &["windlass-ci"]), "windlass-signal (floor 2) uses windlass-ci (floor 2)"),
         (

@@ -1,6 +1,7 @@
 //! Judging the new revision while it takes over: the policy's checks, measured through the agent.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -13,13 +14,13 @@ use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Weights;
 use windlass_domain::verdict::Verdict;
 use windlass_signal::judge::{CancelSignal, Ending, Judgement, Source, Tick, Watch, watch};
-use windlass_target::host::Host;
+use windlass_target::driver::{Driver, Metrics};
 use windlass_target::judge::{Judge, Judged, Question};
 
 /// Judges by the policy's checks.
 pub(crate) struct Health {
     verify: Verify,
-    host: Host,
+    driver: Arc<dyn Driver>,
     offline: bool,
     progress: Progress,
     recordings: PathBuf,
@@ -27,10 +28,10 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(session: &Session, environment: &Environment, host: &Host) -> Self {
+    pub(crate) fn new(session: &Session, environment: &Environment, driver: Arc<dyn Driver>) -> Self {
         Self {
             verify: environment.verify.clone().unwrap_or_else(readiness_alone),
-            host: host.clone(),
+            driver,
             offline: session.common.offline,
             progress: session.progress.clone(),
             recordings: session.report_dir().join("deploy-recordings"),
@@ -81,13 +82,21 @@ fn at_weight(verify: &Verify, split: bool) -> Verify {
     verify
 }
 
+/// Where the counts come from. Where the target counts nothing, probes alone can judge.
+fn source(driver: &dyn Driver) -> Source {
+    match driver.metrics() {
+        Some(Metrics::UnixSocket(socket)) => Source::UnixSocket(socket),
+        None => Source::None,
+    }
+}
+
 #[async_trait]
 impl Judge for Health {
     async fn judge(&self, question: Question<'_>) -> Judged {
         let split = question.weight < Weights::WHOLE && question.plan.anchor().is_some();
         let new = question.plan.release.sequence;
-        let base_url = match self.host.state().await {
-            Ok(state) => state.listening.map(|address| format!("http://{address}")),
+        let base_url = match self.driver.observe().await {
+            Ok(seen) => seen.url,
             Err(error) => return Judged::Unknown { why: format!("cannot judge {new}: {error}") },
         };
         let asked = Watch {
@@ -95,7 +104,7 @@ impl Judge for Health {
             new,
             old: if split { question.plan.anchor() } else { None },
             base_url,
-            source: Source::UnixSocket(self.host.client().socket().to_owned()),
+            source: source(&*self.driver),
             bake: question.bake,
             offline: self.offline,
             history: Vec::new(),
@@ -103,7 +112,7 @@ impl Judge for Health {
         let progress = self.progress.clone();
         let mut tell = move |tick: &Tick| progress.now(&standing(new, tick));
         let cancel = CancelSignal::from(question.stop.clone());
-        let judgement = watch(&asked, &crate::way::now, &cancel, &mut tell).await;
+        let judgement = watch(&asked, &windlass_moving::now, &cancel, &mut tell).await;
         self.keep(new, question.weight, &judgement);
         verdict(&judgement, self.verify.on_inconclusive, split)
     }

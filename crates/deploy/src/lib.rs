@@ -27,5 +27,5 @@ pub fn run(context: Context) -> ExitCode {
 }
 
 fn deploy(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
-    way::runtime()?.block_on(way::go(session, arguments))
+    windlass_moving::runtime()?.block_on(way::go(session, arguments))
 }

@@ -7,12 +7,12 @@ use windlass_ci::session::{Artifact, Located};
 use windlass_ci::topics as common;
 use windlass_domain::digest::Digest;
 use windlass_domain::journal::History;
-use windlass_domain::policy::{Environment, HostTarget};
+use windlass_domain::policy::Environment;
 use windlass_domain::release::{Release, Schema, Sequence};
-use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile};
+use windlass_domain::rollout::{Intent, Plan, Step, Takeover, WayBack, compile};
 use windlass_evidence::artifact;
-use windlass_target::driver::Seen;
-use windlass_target::host::control::{Launch, Package};
+use windlass_target::driver::{Capabilities, Package, Seen};
+use windlass_target::reach::{Reached, instances};
 
 use crate::topics;
 
@@ -20,7 +20,7 @@ use crate::topics;
 pub(crate) struct Candidate<'a> {
     pub(crate) located: &'a Located,
     pub(crate) environment: &'a Environment,
-    pub(crate) target: &'a HostTarget,
+    pub(crate) reached: &'a Reached,
     pub(crate) artifact: &'a Artifact,
     pub(crate) config: Option<Digest>,
     pub(crate) commit: Option<String>,
@@ -30,7 +30,7 @@ impl<'a> Candidate<'a> {
     pub(crate) fn new(
         located: &'a Located,
         environment: &'a Environment,
-        target: &'a HostTarget,
+        reached: &'a Reached,
         artifact: &'a Artifact,
         commit: Option<String>,
     ) -> Result<Self> {
@@ -39,12 +39,11 @@ impl<'a> Candidate<'a> {
                 Failure::invalid(&common::ARTIFACT, "cannot take the digest of the configuration")
                     .because(error)
             })?;
-        Ok(Self { located, environment, target, artifact, config, commit })
+        Ok(Self { located, environment, reached, artifact, config, commit })
     }
 
     /// The release under a number of the target's ledger.
     pub(crate) fn release(&self, sequence: Sequence) -> Release {
-        let launch = Launch::from(self.target);
         Release {
             sequence,
             app: self.located.policy.app.clone(),
@@ -52,7 +51,7 @@ impl<'a> Candidate<'a> {
             config: self.config,
             secrets: Vec::new(),
             schema: self.located.policy.release.schema,
-            parameters: serde_json::to_value(launch).expect("a launch has only string keys"),
+            parameters: self.reached.terms.parameters.clone(),
             commit: self.commit.clone(),
         }
     }
@@ -74,7 +73,7 @@ impl<'a> Candidate<'a> {
             artifact_path: self.artifact.path.clone(),
             config: self.config,
             config_paths: paths,
-            launch: Launch::from(self.target),
+            parameters: self.reached.terms.parameters.clone(),
         }
     }
 
@@ -90,16 +89,18 @@ impl<'a> Candidate<'a> {
         let takeover = Takeover {
             new: release.sequence,
             old,
-            instances: self.target.instances,
+            instances: self.reached.terms.instances,
             verify: self.environment.verify.is_some(),
             keep: history.keep(release.sequence, self.environment.keep),
         };
+        let steps = compile(&self.environment.strategy, &takeover);
+        no_fake_shares(&steps, self.reached.driver.capabilities())?;
         Ok(Plan {
             environment: self.environment.name.clone(),
             intent: Intent::Deploy,
             way_back,
             strategy: self.environment.strategy.clone(),
-            steps: compile(&self.environment.strategy, &takeover),
+            steps,
             clocks: self.environment.clocks,
             release,
         })
@@ -142,9 +143,20 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// How many instances a release of the ledger runs.
-fn instances(release: &Release) -> u16 {
-    serde_json::from_value::<Launch>(release.parameters.clone()).map_or(1, |launch| launch.instances)
+/// A target that can only flip is never asked for a share of the requests.
+fn no_fake_shares(steps: &[Step], capabilities: Capabilities) -> Result<()> {
+    let splits = |step: &&Step| matches!(step, Step::Shift { weights } if weights.0.len() > 1);
+    match steps.iter().find(splits) {
+        Some(step) if !capabilities.weights => {
+            let kind = capabilities.kind;
+            Err(Failure::invalid(
+                &topics::WEIGHTS,
+                format!("the plan has the step `{step}`, and this {kind} target sends everything to one revision"),
+            )
+            .hint("use `strategy: blue-green`, or say `weights: true` where the target's command can split requests"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn reads_todays_data(history: &History, schema: Option<Schema>) -> Result<()> {
@@ -163,5 +175,35 @@ fn reads_todays_data(history: &History, schema: Option<Schema>) -> Result<()> {
             ),
         )),
         (_, _) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_domain::outcome::Outcome;
+    use windlass_domain::policy::{Percent, Span, Strategy};
+
+    use super::*;
+
+    fn judged(strategy: &Strategy, instances: u16, weights: bool) -> Result<()> {
+        let (new, old) = (Sequence(2), Some(Sequence(1)));
+        let steps = compile(strategy, &Takeover { new, old, instances, verify: false, keep: vec![new] });
+        no_fake_shares(&steps, Capabilities { kind: "exec", weights })
+    }
+
+    #[test]
+    fn rule_15_a_share_is_refused_where_a_target_can_only_flip() {
+        let bake = Span::millis(0);
+        let canary = Strategy::Canary { steps: vec![Percent::new(5.0).expect("a share")], bake };
+        let rolling = Strategy::Rolling { batch: 1, bake };
+        let refused = judged(&canary, 1, false).expect_err("a canary needs shares");
+        assert_eq!(refused.outcome, Outcome::Invalid);
+        assert!(refused.message.contains("shift r2 5%, r1 95%"), "{}", refused.message);
+        assert!(judged(&rolling, 2, false).is_err(), "half of the instances is half of the requests");
+        // One instance is replaced whole: that is a flip, whatever the strategy is called.
+        for strategy in [&rolling, &Strategy::BlueGreen { bake }] {
+            judged(strategy, 1, false).expect("a flip");
+        }
+        judged(&canary, 1, true).expect("it can split");
     }
 }

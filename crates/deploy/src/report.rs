@@ -5,28 +5,18 @@ use std::path::PathBuf;
 use serde_json::json;
 use windlass_ci::facts::Facts;
 use windlass_ci::fail::{Failure, Result};
-use windlass_ci::progress::Progress;
 use windlass_ci::report::{Annotation, Level, Report};
 use windlass_ci::session::{Located, Session};
 use windlass_domain::digest::Digest;
-use windlass_domain::journal::{Event, History};
+use windlass_domain::journal::History;
 use windlass_domain::outcome::{Outcome, Reason};
 use windlass_domain::policy::Environment;
 use windlass_domain::rollout::Plan;
 use windlass_evidence::statement::{Predicate, Statement};
 use windlass_target::document::{Own, StepLine};
-use windlass_target::drive::{Driven, News};
+use windlass_target::drive::Driven;
 
 use crate::admission::Admission;
-
-/// Says an event of the journal on standard error: those that people wait for, not its bookkeeping.
-pub(crate) fn say(progress: &Progress, news: &News) {
-    match news {
-        News::Begins { .. } => progress.now(&news.to_string()),
-        News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
-        News::Recorded(_) => progress.say(&format!("  {news}")),
-    }
-}
 
 /// The report of `--plan`.
 pub(crate) fn plan(session: &Session, plan: &Plan, refused: Option<Failure>) -> Report<Own> {

@@ -17,10 +17,12 @@ windlass_domain::topics! {
         "The environment is on hold, usually because someone rolled it back: the next push must not undo that. Nothing was touched.",
         "Find out why (`windlass history -e ENV`), then run `windlass unhold -e ENV`.";
     TARGET = "deploy.target":
-        "The target cannot be reached, or could not judge: no agent, a socket of somebody else, a full disk, a corrupted ledger. What is open stays open and the next run goes on.",
+        "The target cannot be reached, or could not judge: no agent, a socket of somebody else, a full disk, a corrupted ledger, an exec target's command that broke off. What is open stays open and the next run goes on.",
         "Look at the cause in the message, and at agent.log in the target's root; then run the same command again.";
     DRIVER = "deploy.driver": "This build cannot reach targets of that kind, or the target's root is unusable. Nothing was touched.",
-        "Use a target of kind host, or a shorter root.";
+        "Use a target of kind host or exec, or a shorter root.";
+    WEIGHTS = "deploy.weights": "The strategy sends a share of the requests to the new release, and the target can only send all of them to one: a share would be made up. Nothing was touched.",
+        "Use `strategy: blue-green` there, or a target that can split requests; an exec target says so with `weights: true`.";
     FENCE = "deploy.fence":
         "Another run holds the environment, or took it over from this one. Nothing was changed under a lost fence.",
         "Wait for the run that the message names; its lease ends by itself soon after it dies.";

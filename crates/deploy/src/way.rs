@@ -1,6 +1,5 @@
 //! The whole way of one run: admission, fence, recovery of what was open, preflight, plan, drive, report.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use windlass_ci::fail::{Failure, Result};
@@ -10,15 +9,14 @@ use windlass_ci::topics as common;
 use windlass_domain::digest::Digest;
 use windlass_domain::order::Order;
 use windlass_domain::outcome::Outcome;
-use windlass_domain::policy::{Environment, HostTarget, Target};
+use windlass_domain::policy::Environment;
 use windlass_domain::rollout::{Plan, Weights};
+use windlass_moving::Failures;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
-use windlass_target::driver::{Driver as _, DriverError, Seen};
-use windlass_target::fenced::{self, Fenced};
-use windlass_target::host;
-use windlass_target::host::control::AgentState;
-use windlass_target::reach::{ReachedHost, reach};
+use windlass_target::driver::{DriverError, Seen, Tallies};
+use windlass_target::fenced::Fenced;
+use windlass_target::reach::Reached;
 use windlass_target::stop;
 
 use crate::admission::{Admission, Asked};
@@ -27,25 +25,27 @@ use crate::health::Health;
 use crate::plan::Candidate;
 use crate::{git, report, topics};
 
-/// The runtime of the tool: one thread is plenty.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unknown(&common::BUG, "cannot start the async runtime").because(error))
+/// Under which topics a target's refusals and faults are told.
+static FAILURES: Failures = Failures {
+    driver: &topics::DRIVER,
+    target: &topics::TARGET,
+    fence: &topics::FENCE,
+    judged: &topics::REVERTED,
+};
+
+fn unreached(error: DriverError) -> Failure {
+    FAILURES.of(error)
 }
 
 /// Takes the release the whole way.
 pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
     let located = session.policy()?;
     let environment = session.environment(&located.policy)?;
-    let reached = find(session, &located, environment)?;
-    let Target::Host(target) = &environment.target else { unreachable!("only hosts are reached") };
+    let reached = windlass_moving::find(session, &located, environment, &FAILURES)?;
     let artifact = session.artifact(Some(&located))?;
     let commit = session.host.commit().or_else(|| git::head(&located.folder));
     let asked = Asked::new(session, &located, environment, &artifact, commit.as_deref())?;
-    let run =
-        Run { session, arguments, located: &located, environment, target, artifact: &artifact, reached };
+    let run = Run { session, arguments, located: &located, environment, artifact: &artifact, reached };
     if session.common.plan {
         return run.only_plan(&asked, commit.clone()).await;
     }
@@ -54,50 +54,34 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     run.move_it(&admission, commit.clone()).await
 }
 
-fn find(session: &Session, located: &Located, environment: &Environment) -> Result<ReachedHost> {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(session.tool));
-    reach(&located.policy.app, environment, &located.folder, &session.context.vars, &program)
-        .map_err(|error| Failure::invalid(&topics::DRIVER, "cannot reach the target").because(error))
-}
-
 struct Run<'a> {
     session: &'a Session,
     arguments: &'a Arguments,
     located: &'a Located,
     environment: &'a Environment,
-    target: &'a HostTarget,
     artifact: &'a Artifact,
-    reached: ReachedHost,
+    reached: Reached,
 }
 
 impl Run<'_> {
     fn candidate(&self, commit: Option<String>) -> Result<Candidate<'_>> {
-        Candidate::new(self.located, self.environment, self.target, self.artifact, commit)
+        Candidate::new(self.located, self.environment, &self.reached, self.artifact, commit)
     }
 
     /// `--plan`: looks, and changes nothing; not even an agent is started.
     async fn only_plan(&self, asked: &Asked<'_>, commit: Option<String>) -> Result<Report<Own>> {
         let candidate = self.candidate(commit)?;
-        let (history, seen) = look(&self.reached).await?;
-        let plan = candidate.plan(&history, &seen, self.arguments.no_way_back)?;
+        let look = self.reached.driver.look().await.map_err(unreached)?;
+        let plan = candidate.plan(&look.history, &look.seen, self.arguments.no_way_back)?;
         let admission = asked.admit();
         Ok(report::plan(self.session, &plan, admission.err()))
     }
 
     async fn move_it(&self, admission: &Admission, commit: Option<String>) -> Result<Report<Own>> {
-        let progress = &self.session.progress;
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
-        progress.now("looking for the agent");
-        host::ensure(self.reached.driver.client(), &self.reached.root, &self.reached.agent).await.map_err(
-            |error| Failure::unknown(&topics::TARGET, "there is no agent for the target").because(error),
-        )?;
-        let who = format!("{}, deploy, pid {}", self.session.host.who(), std::process::id());
-        let owner = fenced::owner(who).map_err(unreached)?;
-        let clock = Arc::new(now);
-        let driver = &self.reached.driver;
         let candidate = self.candidate(commit)?;
-        let mut fenced = Fenced::claim(Arc::new(driver.clone()), owner, clock).await.map_err(unreached)?;
+        let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
         let result = self.under(&mut fenced, &candidate, admission, stop).await;
         // However it ended, the fence is given back; where that fails, it ends by itself.
         let _ = fenced.leave().await;
@@ -113,10 +97,10 @@ impl Run<'_> {
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report<Own>> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
-        driver.package(fenced.history.next_sequence(), candidate.package());
-        let before = driver.state().await.map_err(unreached)?;
-        let health = Health::new(self.session, self.environment, driver);
-        let tell = |news: News| report::say(progress, &news);
+        driver.supply(fenced.history.next_sequence(), candidate.package());
+        let before = driver.tallies().await.map_err(unreached)?;
+        let health = Health::new(self.session, self.environment, Arc::clone(driver));
+        let tell = |news: News| windlass_moving::say(progress, &news);
 
         let mut recovered = None;
         let mut driven = None;
@@ -124,7 +108,7 @@ impl Run<'_> {
             let same = candidate.is(&open.plan.release);
             let release = open.plan.release.sequence;
             if same {
-                driver.package(release, candidate.package());
+                driver.supply(release, candidate.package());
             }
             recovered = Some(format!("a rollout of {release} that an earlier run left {}", open.word()));
             let abort = (!same)
@@ -149,7 +133,7 @@ impl Run<'_> {
                 }
             },
         };
-        self.conclude(fenced, &before, driven, admission, recovered, &health).await
+        self.conclude(fenced, before, driven, admission, recovered, &health).await
     }
 
     /// Everything that may refuse, before anything is touched.
@@ -210,7 +194,7 @@ impl Run<'_> {
     async fn conclude(
         &self,
         fenced: &Fenced,
-        before: &AgentState,
+        before: Option<Tallies>,
         driven: Driven,
         admission: &Admission,
         recovered: Option<String>,
@@ -218,12 +202,12 @@ impl Run<'_> {
     ) -> Result<Report<Own>> {
         let rollout = fenced.history.rollouts.last().cloned();
         let hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
-        let after = self.reached.driver.state().await.ok();
+        let after = self.reached.driver.tallies().await.ok().flatten();
         let Some(rollout) = rollout else {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollout"));
         };
         let mut own = Own::of_rollout(&rollout);
-        own.receipt = after.map(|after| Receipt::between(before, &after, &rollout));
+        own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
         own.hold = hold;
         own.recovered = recovered;
         let ended = report::Ended { driven: &driven, own, admission, recordings: health.recordings() };
@@ -240,35 +224,4 @@ fn is_live(candidate: &Candidate<'_>, fenced: &Fenced, seen: &Seen) -> bool {
     let Some(live) = fenced.history.live_release() else { return false };
     let serves = seen.revisions.iter().any(|(revision, ready)| *revision == live.sequence && *ready > 0);
     candidate.is(live) && seen.weights == Weights::all(live.sequence) && serves
-}
-
-/// The journal and what is seen, without starting an agent: where none runs, the ledger's file says it.
-async fn look(reached: &ReachedHost) -> Result<(windlass_domain::journal::History, Seen)> {
-    match reached.driver.observe().await {
-        Ok(seen) => Ok((fenced::history(&reached.driver).await.map_err(unreached)?, seen)),
-        Err(_) => host::asleep(&reached.root).map_err(unreached),
-    }
-}
-
-pub(crate) fn unreached(error: DriverError) -> Failure {
-    match error {
-        DriverError::Fence(refusal) => {
-            Failure::refused(&topics::FENCE, format!("another run holds the environment: {refusal}"))
-        }
-        DriverError::Head(head) => Failure::refused(
-            &topics::FENCE,
-            format!("another run has written the ledger: its head is entry {}", head.number),
-        ),
-        DriverError::Judged { why, .. } => Failure::new(Outcome::Failed, &topics::REVERTED, why),
-        DriverError::Unreachable { attempt, source } => {
-            let mut failure = Failure::unknown(&topics::TARGET, attempt);
-            failure.source = Some(source);
-            failure.hint("what is open stays open: the next run goes on from the ledger")
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the drive loop's clock is read here, and only here")]
-pub(crate) fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
 }

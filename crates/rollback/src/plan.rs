@@ -6,7 +6,7 @@ use windlass_domain::policy::{Environment, Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile_rollback};
 use windlass_target::driver::Seen;
-use windlass_target::host::control::Launch;
+use windlass_target::reach::instances;
 
 use crate::args::{Arguments, To};
 use crate::topics;
@@ -105,10 +105,6 @@ fn list(revisions: impl Iterator<Item = Sequence>) -> String {
     revisions.sort_unstable();
     revisions.dedup();
     revisions.iter().map(Sequence::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn instances(release: &Release) -> u16 {
-    serde_json::from_value::<Launch>(release.parameters.clone()).map_or(1, |launch| launch.instances)
 }
 
 fn reads_todays_data(history: &History, release: &Release) -> Result<()> {

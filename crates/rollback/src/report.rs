@@ -3,26 +3,15 @@
 use serde_json::json;
 use windlass_ci::facts::Facts;
 use windlass_ci::fail::Result;
-use windlass_ci::progress::Progress;
 use windlass_ci::report::{Annotation, Level, Report};
 use windlass_ci::session::{Located, Session};
-use windlass_domain::journal::Event;
 use windlass_domain::outcome::{Outcome, Reason};
 use windlass_domain::policy::Environment;
 use windlass_domain::release::Release;
 use windlass_domain::rollout::Plan;
 use windlass_evidence::statement::{Predicate, Statement};
 use windlass_target::document::Own;
-use windlass_target::drive::{Driven, News};
-
-/// Says an event of the journal on standard error.
-pub(crate) fn say(progress: &Progress, news: &News) {
-    match news {
-        News::Begins { .. } => progress.now(&news.to_string()),
-        News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
-        News::Recorded(_) => progress.say(&format!("  {news}")),
-    }
-}
+use windlass_target::drive::Driven;
 
 /// The report of `--plan`.
 pub(crate) fn plan(plan: &Plan) -> Report<Own> {

@@ -13,7 +13,7 @@ windlass_domain::topics! {
     TARGET = "rollback.target": "The target cannot be reached, or could not judge. What is open stays open and the next run goes on.",
         "Look at the cause in the message, and at agent.log in the target's root; then run the same command again.";
     DRIVER = "rollback.driver": "This build cannot reach targets of that kind, or the target's root is unusable. Nothing was touched.",
-        "Use a target of kind host, or a shorter root.";
+        "Use a target of kind host or exec, or a shorter root.";
     FENCE = "rollback.fence": "Another run holds the environment, or took it over from this one. Nothing was changed under a lost fence.",
         "Wait for the run that the message names, or stop it: its lease ends by itself soon after it dies.";
     STUCK = "rollback.stuck": "The old release did not get well, so that requests still go where they went. A human is needed.",

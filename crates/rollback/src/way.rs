@@ -1,8 +1,5 @@
 //! The whole way of one rollback: fence, what is open turned back, plan, drive, hold, report.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
@@ -13,34 +10,35 @@ use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::release::Release;
 use windlass_domain::rollout::Intent;
+use windlass_moving::Failures;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
-use windlass_target::driver::{Driver as _, DriverError};
-use windlass_target::fenced::{self, Fenced};
-use windlass_target::host::{self, control::AgentState};
+use windlass_target::driver::{DriverError, Tallies};
+use windlass_target::fenced::Fenced;
 use windlass_target::judge::{Judge, Judged, Question};
-use windlass_target::reach::{ReachedHost, reach};
+use windlass_target::reach::Reached;
 use windlass_target::stop;
 
 use crate::args::Arguments;
 use crate::{plan, report, topics};
 
-/// The runtime of the tool: one thread is plenty.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unknown(&common::BUG, "cannot start the async runtime").because(error))
+/// Under which topics a target's refusals and faults are told.
+static FAILURES: Failures = Failures {
+    driver: &topics::DRIVER,
+    target: &topics::TARGET,
+    fence: &topics::FENCE,
+    judged: &topics::STUCK,
+};
+
+fn unreached(error: DriverError) -> Failure {
+    FAILURES.of(error)
 }
 
 /// Goes back.
 pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
     let located = session.policy()?;
     let environment = session.environment(&located.policy)?;
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(session.tool));
-    let vars = &session.context.vars;
-    let reached = reach(&located.policy.app, environment, &located.folder, vars, &program)
-        .map_err(|error| Failure::invalid(&topics::DRIVER, "cannot reach the target").because(error))?;
+    let reached = windlass_moving::find(session, &located, environment, &FAILURES)?;
     let run = Run { session, arguments, located: &located, environment, reached };
     if session.common.plan { run.only_plan().await } else { run.go_back().await }
 }
@@ -50,7 +48,7 @@ struct Run<'a> {
     arguments: &'a Arguments,
     located: &'a Located,
     environment: &'a Environment,
-    reached: ReachedHost,
+    reached: Reached,
 }
 
 /// A rollback asks nobody: readiness decides.
@@ -66,27 +64,15 @@ impl Judge for Nobody {
 
 impl Run<'_> {
     async fn only_plan(&self) -> Result<Report<Own>> {
-        let (history, seen) = match self.reached.driver.observe().await {
-            Ok(seen) => (fenced::history(&self.reached.driver).await.map_err(unreached)?, seen),
-            Err(_) => host::asleep(&self.reached.root).map_err(unreached)?,
-        };
-        let plan = plan::plan(self.environment, &history, &seen, self.arguments)?;
+        let look = self.reached.driver.look().await.map_err(unreached)?;
+        let plan = plan::plan(self.environment, &look.history, &look.seen, self.arguments)?;
         Ok(report::plan(&plan))
     }
 
     async fn go_back(&self) -> Result<Report<Own>> {
-        let progress = &self.session.progress;
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
-        progress.now("looking for the agent");
-        let driver = &self.reached.driver;
-        host::ensure(driver.client(), &self.reached.root, &self.reached.agent).await.map_err(|error| {
-            Failure::unknown(&topics::TARGET, "there is no agent for the target").because(error)
-        })?;
-        let who = format!("{}, rollback, pid {}", self.session.host.who(), std::process::id());
-        let owner = fenced::owner(who).map_err(unreached)?;
-        let mut fenced =
-            Fenced::claim(Arc::new(driver.clone()), owner, Arc::new(now)).await.map_err(unreached)?;
+        let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
         let result = self.under(&mut fenced, stop).await;
         // However it ended, the fence is given back; where that fails, it ends by itself.
         let _ = fenced.leave().await;
@@ -100,8 +86,8 @@ impl Run<'_> {
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report<Own>> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
-        let before = driver.state().await.map_err(unreached)?;
-        let tell = |news: News| report::say(progress, &news);
+        let before = driver.tallies().await.map_err(unreached)?;
+        let tell = |news: News| windlass_moving::say(progress, &news);
         let reason = self.arguments.reason.clone().unwrap_or_else(|| "a rollback was asked for".to_owned());
 
         let mut regretted = fenced.history.live_release().cloned();
@@ -139,7 +125,7 @@ impl Run<'_> {
             None => self.start(fenced, stop, &tell).await?,
         };
         self.hold(fenced, &driven, &reason).await?;
-        self.conclude(fenced, &before, &driven, regretted, recovered).await
+        self.conclude(fenced, before, &driven, regretted, recovered).await
     }
 
     async fn start(
@@ -178,7 +164,7 @@ impl Run<'_> {
     async fn conclude(
         &self,
         fenced: &Fenced,
-        before: &AgentState,
+        before: Option<Tallies>,
         driven: &Driven,
         regretted: Option<Release>,
         recovered: Option<String>,
@@ -186,38 +172,15 @@ impl Run<'_> {
         let rollout = fenced.history.rollouts.last().cloned();
         let hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
         let live = fenced.history.live_release().cloned();
-        let after = self.reached.driver.state().await.ok();
+        let after = self.reached.driver.tallies().await.ok().flatten();
         let Some(rollout) = rollout else {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollback"));
         };
         let mut own = Own::of_rollout(&rollout);
-        own.receipt = after.map(|after| Receipt::between(before, &after, &rollout));
+        own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
         own.hold = hold;
         own.recovered = recovered;
         let ended = report::Ended { driven, own, live, regretted };
         report::rollback(self.session, self.located, self.environment, ended)
     }
-}
-
-fn unreached(error: DriverError) -> Failure {
-    match error {
-        DriverError::Fence(refusal) => {
-            Failure::refused(&topics::FENCE, format!("another run holds the environment: {refusal}"))
-        }
-        DriverError::Head(head) => Failure::refused(
-            &topics::FENCE,
-            format!("another run has written the ledger: its head is entry {}", head.number),
-        ),
-        DriverError::Judged { why, .. } => Failure::new(Outcome::Failed, &topics::STUCK, why),
-        DriverError::Unreachable { attempt, source } => {
-            let mut failure = Failure::unknown(&topics::TARGET, attempt);
-            failure.source = Some(source);
-            failure.hint("what is open stays open: the next run goes on from the ledger")
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the drive loop's clock is read here, and only here")]
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
 }

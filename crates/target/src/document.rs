@@ -11,7 +11,7 @@ use windlass_domain::policy::Strategy;
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Plan, Rollout, Step};
 
-use crate::host::control::{AgentState, Counts};
+use crate::driver::Tallies;
 
 /// The own part of the document of `deploy` and `rollback`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,17 +154,13 @@ impl StepLine {
 }
 
 impl Receipt {
-    /// What the agent counted between two looks, and the times of a rollout.
+    /// What the target counted between two looks, and the times of a rollout.
     #[must_use]
-    pub fn between(before: &AgentState, after: &AgentState, rollout: &Rollout) -> Self {
+    pub fn between(before: &Tallies, after: &Tallies, rollout: &Rollout) -> Self {
         let mut receipt =
             Self { switch_ms: switch_ms(rollout), rollback_ms: rollback_ms(rollout), ..Self::default() };
-        let counts = |state: &AgentState| -> BTreeMap<Sequence, Counts> {
-            state.revisions.iter().map(|one| (one.revision, one.counts)).collect()
-        };
-        let then = counts(before);
-        for (revision, now) in counts(after) {
-            let then = then.get(&revision).copied().unwrap_or_default();
+        for (revision, now) in after {
+            let then = before.get(revision).copied().unwrap_or_default();
             // An agent that was started anew counts from nothing.
             let since = |now: u64, then: u64| if now >= then { now - then } else { now };
             let sent = since(now.requests, then.requests);

@@ -1,18 +1,24 @@
 //! What a driver must provide: a handful of verbs over one environment.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
+use windlass_domain::digest::Digest;
 use windlass_domain::fence::{Lease, Owner, Refusal};
-use windlass_domain::journal::{Entry, Event, Head};
+use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 
+use crate::fenced;
+
 /// What a driver can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Its kind: `host`.
+    /// Its kind, as `windlass.yml` calls it: `host`.
     pub kind: &'static str,
     /// Whether requests can be split by weight; otherwise they can only be flipped.
     pub weights: bool,
@@ -31,6 +37,72 @@ pub struct Seen {
     pub lease: Option<Lease>,
     /// The target's time.
     pub now: Timestamp,
+}
+
+/// What a target shows to whoever only looks.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What its journal says.
+    pub history: History,
+    /// What is seen on it.
+    pub seen: Seen,
+    /// Whether it can be asked and changed as it is; otherwise the first move wakes it, and what is seen is what its
+    /// files say.
+    pub is_awake: bool,
+    /// What it counted; `None` where it counts nothing.
+    pub tallies: Option<Tallies>,
+}
+
+/// What was counted, by revision.
+pub type Tallies = BTreeMap<Sequence, Tally>;
+
+/// What a target counted of one revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Instances that are ready.
+    pub ready: u16,
+    /// Instances that shall run.
+    pub wanted: u16,
+    /// How often instances were started again after they had ended by themselves.
+    pub restarts: u32,
+    /// Requests being answered, upgraded connections included.
+    pub in_flight: u64,
+    /// Requests that were answered or failed.
+    pub requests: u64,
+    /// Of these, bad answers: 5xx, and connections that the service broke.
+    pub bad: u64,
+    /// Of these, requests that found no instance or no connection.
+    pub failed: u64,
+    /// Memory of all its instances, in bytes; `None` where nothing runs or it is not measured, as for those that follow.
+    pub memory_bytes: Option<u64>,
+    /// Processor time of all its instances since they started, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Open file descriptors of all its instances.
+    pub open_files: Option<u64>,
+    /// From its start to its readiness, of the slowest instance, in milliseconds.
+    pub start_ms: Option<u64>,
+}
+
+/// What staging needs beside the step: where the files lie on this machine, and what comes back with the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The digest that the staged copy must have.
+    pub artifact: Digest,
+    /// The file or folder to copy; `None` where the revision must be staged already.
+    pub artifact_path: Option<PathBuf>,
+    /// The digest of the configuration.
+    pub config: Option<Digest>,
+    /// Its files and folders: the name beside the artifact, and where it lies.
+    pub config_paths: Vec<(String, PathBuf)>,
+    /// The release's driver parameters.
+    pub parameters: serde_json::Value,
+}
+
+/// Where a target tells what it measures: Prometheus text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metrics {
+    /// `GET /metrics` on this Unix socket.
+    UnixSocket(PathBuf),
 }
 
 /// Why a verb did not do what was asked.
@@ -93,6 +165,39 @@ impl std::error::Error for DriverError {
 pub trait Driver: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Where it is, for people: `host at /var/lib/shop`.
+    fn place(&self) -> String;
+
+    /// Where its files are on this machine, where that is known.
+    fn folder(&self) -> Option<&std::path::Path> {
+        None
+    }
+
+    /// Where errors and latency are measured; `None` where only probes can judge.
+    fn metrics(&self) -> Option<Metrics> {
+        None
+    }
+
+    /// Says where the files of a revision lie, for its `stage` step.
+    fn supply(&self, revision: Sequence, package: Package);
+
+    /// Makes the target answer: whoever moves it calls this first. Nothing that is served changes.
+    async fn wake(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    /// Looks at everything, and wakes nothing.
+    async fn look(&self) -> Result<Look, DriverError> {
+        let seen = self.observe().await?;
+        let history = fenced::history(self).await?;
+        Ok(Look { history, seen, is_awake: true, tallies: self.tallies().await? })
+    }
+
+    /// What was counted since it began to count; `None` where it counts nothing.
+    async fn tallies(&self) -> Result<Option<Tallies>, DriverError> {
+        Ok(None)
+    }
 
     /// Looks.
     async fn observe(&self) -> Result<Seen, DriverError>;

@@ -67,7 +67,7 @@ impl std::error::Error for Unreplayable {
 ///
 /// # Errors
 /// When the target cannot be reached, or its journal cannot be replayed.
-pub async fn history(driver: &dyn Driver) -> Result<History, DriverError> {
+pub async fn history<D: Driver + ?Sized>(driver: &D) -> Result<History, DriverError> {
     History::replay(&driver.read().await?).map_err(|error| DriverError::Unreachable {
         attempt: "cannot use the target's journal".to_owned(),
         source: Box::new(Unreplayable(error)),

@@ -3,9 +3,12 @@
 //! Knows no CI system and prints nothing.
 
 #[cfg(unix)]
+pub(crate) mod command;
 pub mod document;
 pub mod drive;
 pub mod driver;
+#[cfg(unix)]
+pub mod exec;
 pub mod fenced;
 #[cfg(unix)]
 pub mod host;

@@ -30,6 +30,7 @@ const SCHEMAS: &[Described] = &[
     ("approve", of::<approve::Own>),
     ("check", of::<check::Own>),
     ("deploy", of::<windlass_target::document::Own>),
+    ("exec-driver", windlass_target::exec::protocol::json_schema),
     ("gate-check", of::<windlass_gate_check::Own>),
     ("health-verify", of::<windlass_health_verify::Own>),
     ("rollback", of::<windlass_target::document::Own>),

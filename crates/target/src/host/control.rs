@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
 use windlass_domain::fence::{Epoch, Lease, Owner, Refusal};
@@ -127,7 +128,7 @@ pub struct Apply {
 }
 
 /// A step is in effect.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// What it says of itself, for people: `2 of 2 ready after 310 ms`.
     pub note: String,
@@ -147,7 +148,7 @@ pub struct Append {
 }
 
 /// The events are in the journal and synced.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Appended {
     /// The new head.
     pub head: Head,
@@ -161,7 +162,7 @@ pub struct Shutdown {
 }
 
 /// Why a request was refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "rejected", rename_all = "kebab-case")]
 pub enum Rejected {
     /// By the fence.
@@ -179,6 +180,7 @@ pub enum Rejected {
         /// Why, in a sentence.
         why: String,
         /// The last lines of the release's log, where it has one.
+        #[serde(default)]
         log: Vec<String>,
     },
     /// The agent could not judge.

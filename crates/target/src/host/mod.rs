@@ -6,7 +6,7 @@ pub mod control;
 mod start;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,16 +20,20 @@ use windlass_domain::rollout::Step;
 pub use self::asleep::asleep;
 pub use self::client::{Client, Unusable};
 use self::control::{
-    AgentState, Append, Appended, Applied, Apply, Claim, Configure, Package, Place, ReleaseLease, Shutdown,
+    AgentState, Append, Appended, Applied, Apply, Claim, Configure, Place, ReleaseLease, RevisionState,
+    Shutdown, Usage,
 };
 pub use self::start::{AgentCommand, NotStarted, ensure};
-use crate::driver::{Capabilities, Driver, DriverError, Seen};
+use crate::driver::{Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally};
+use crate::fenced;
 
 /// A host, reached through its agent's socket.
 #[derive(Clone, Debug)]
 pub struct Host {
     client: Client,
+    root: PathBuf,
     place: Place,
+    agent: Option<AgentCommand>,
     packages: Arc<Mutex<BTreeMap<Sequence, Package>>>,
     clock: Span,
 }
@@ -37,13 +41,21 @@ pub struct Host {
 impl Host {
     /// The host whose agent keeps its files in `root`. `clock` is the longest that a step may take.
     #[must_use]
-    pub fn new(root: &std::path::Path, place: Place, clock: Span) -> Self {
-        Self { client: Client::new(root), place, packages: Arc::default(), clock }
+    pub fn new(root: &Path, place: Place, clock: Span) -> Self {
+        Self {
+            client: Client::new(root),
+            root: root.to_owned(),
+            place,
+            agent: None,
+            packages: Arc::default(),
+            clock,
+        }
     }
 
-    /// Says where the files of a revision lie, for its `stage` step.
-    pub fn package(&self, revision: Sequence, package: Package) {
-        self.packages().insert(revision, package);
+    /// The same host, whose agent is started by this command where none runs.
+    #[must_use]
+    pub fn started_by(self, agent: AgentCommand) -> Self {
+        Self { agent: Some(agent), ..self }
     }
 
     fn packages(&self) -> std::sync::MutexGuard<'_, BTreeMap<Sequence, Package>> {
@@ -91,19 +103,46 @@ impl Driver for Host {
         Capabilities { kind: "host", weights: true }
     }
 
-    async fn observe(&self) -> Result<Seen, DriverError> {
-        let state = self.state().await?;
-        let revisions = state.revisions.iter().map(|revision| {
-            let ready = revision.instances.iter().filter(|instance| instance.ready).count();
-            (revision.revision, u16::try_from(ready).unwrap_or(u16::MAX))
-        });
-        Ok(Seen {
-            weights: state.weights.clone(),
-            revisions: revisions.collect(),
-            url: state.listening.map(|address| format!("http://{address}")),
-            lease: state.lease,
-            now: state.now,
+    fn place(&self) -> String {
+        format!("host at {}", self.root.display())
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
+    fn metrics(&self) -> Option<Metrics> {
+        Some(Metrics::UnixSocket(self.client.socket().to_owned()))
+    }
+
+    fn supply(&self, revision: Sequence, package: Package) {
+        self.packages().insert(revision, package);
+    }
+
+    async fn wake(&self) -> Result<(), DriverError> {
+        let Some(agent) = &self.agent else { return Ok(()) };
+        ensure(&self.client, &self.root, agent).await.map_err(|error| DriverError::Unreachable {
+            attempt: "there is no agent for the target".to_owned(),
+            source: Box::new(error),
         })
+    }
+
+    async fn look(&self) -> Result<Look, DriverError> {
+        let Ok(state) = self.state().await else {
+            let (history, seen) = asleep(&self.root)?;
+            return Ok(Look { history, seen, is_awake: false, tallies: None });
+        };
+        let history = fenced::history(self).await?;
+        let tallies = Some(tallies(&state));
+        Ok(Look { history, seen: seen(state), is_awake: true, tallies })
+    }
+
+    async fn tallies(&self) -> Result<Option<Tallies>, DriverError> {
+        Ok(Some(tallies(&self.state().await?)))
+    }
+
+    async fn observe(&self) -> Result<Seen, DriverError> {
+        Ok(seen(self.state().await?))
     }
 
     async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
@@ -119,7 +158,7 @@ impl Driver for Host {
         if let Step::Stage { revision, .. } = step {
             let configure = Configure { epoch: lease.epoch, place: self.place.clone() };
             let _: AgentState = self.client.tell("/v1/configure", &configure).await?;
-            package = self.packages().get(revision).cloned();
+            package = self.packages().get(revision).cloned().map(packed).transpose()?;
         }
         let apply = Apply { epoch: lease.epoch, step: step.clone(), package };
         // The drive loop keeps the step's clock; this only bounds a silent agent a little later.
@@ -146,6 +185,54 @@ impl Driver for Host {
     }
 }
 
+fn seen(state: AgentState) -> Seen {
+    let revisions = state.revisions.iter().map(|revision| (revision.revision, ready(revision)));
+    Seen {
+        weights: state.weights,
+        revisions: revisions.collect(),
+        url: state.listening.map(|address| format!("http://{address}")),
+        lease: state.lease,
+        now: state.now,
+    }
+}
+
+fn tallies(state: &AgentState) -> Tallies {
+    let tally = |one: &RevisionState| Tally {
+        ready: ready(one),
+        wanted: one.wanted,
+        restarts: one.instances.iter().map(|instance| instance.restarts).sum(),
+        in_flight: one.in_flight,
+        requests: one.counts.requests,
+        bad: one.counts.bad,
+        failed: one.counts.failed,
+        memory_bytes: sum(one, |usage| usage.memory_bytes),
+        cpu_ms: sum(one, |usage| usage.cpu_ms),
+        open_files: sum(one, |usage| usage.open_files),
+        start_ms: one.instances.iter().filter_map(|instance| instance.ready_after_ms).max(),
+    };
+    state.revisions.iter().map(|one| (one.revision, tally(one))).collect()
+}
+
+fn sum(revision: &RevisionState, of: fn(&Usage) -> u64) -> Option<u64> {
+    let each = revision.instances.iter().filter_map(|instance| instance.usage.as_ref());
+    each.map(of).reduce(u64::saturating_add)
+}
+
+fn ready(revision: &RevisionState) -> u16 {
+    let ready = revision.instances.iter().filter(|instance| instance.ready).count();
+    u16::try_from(ready).unwrap_or(u16::MAX)
+}
+
+/// A package as the agent takes it.
+fn packed(package: Package) -> Result<control::Package, DriverError> {
+    let Package { artifact, artifact_path, config, config_paths, parameters } = package;
+    let launch = serde_json::from_value(parameters).map_err(|error| DriverError::Judged {
+        why: format!("the release does not say how a host runs it: {error}"),
+        log: Vec::new(),
+    })?;
+    Ok(control::Package { artifact, artifact_path, config, config_paths, launch })
+}
+
 /// Whether a process runs. One that has ended and only waits to be reaped does not; where there is no `/proc`, the
 /// socket alone tells.
 fn runs(pid: u32) -> bool {
@@ -158,7 +245,7 @@ fn runs(pid: u32) -> bool {
 ///
 /// # Errors
 /// When the socket's path is longer than the 107 bytes that the system allows.
-pub fn check_root(root: &std::path::Path) -> Result<PathBuf, String> {
+pub fn check_root(root: &Path) -> Result<PathBuf, String> {
     let socket = root.join(control::SOCKET);
     if socket.as_os_str().len() > 107 {
         return Err(format!(

@@ -256,6 +256,12 @@ impl Driver for TwiceWorld {
     fn capabilities(&self) -> crate::driver::Capabilities {
         self.0.capabilities()
     }
+    fn place(&self) -> String {
+        self.0.place()
+    }
+    fn supply(&self, revision: Sequence, package: crate::driver::Package) {
+        self.0.supply(revision, package);
+    }
     async fn observe(&self) -> Result<crate::driver::Seen, DriverError> {
         self.0.observe().await
     }

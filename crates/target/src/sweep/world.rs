@@ -12,7 +12,7 @@ use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 
-use crate::driver::{Capabilities, Driver, DriverError, Seen};
+use crate::driver::{Capabilities, Driver, DriverError, Package, Seen};
 
 /// When a run dies, relative to the effect of one mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,12 @@ impl Driver for World {
     fn capabilities(&self) -> Capabilities {
         Capabilities { kind: "world", weights: true }
     }
+
+    fn place(&self) -> String {
+        "a simulated world".to_owned()
+    }
+
+    fn supply(&self, _: Sequence, _: Package) {}
 
     async fn observe(&self) -> Result<Seen, DriverError> {
         let state = self.state.lock().unwrap();

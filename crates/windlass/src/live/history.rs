@@ -15,6 +15,8 @@ use windlass_domain::digest::Digest;
 use windlass_domain::outcome::Outcome;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{End, Intent, Phase, Rollout};
+use windlass_target::driver::Driver;
+use windlass_target::host::control::LEDGER;
 
 use super::target;
 
@@ -40,7 +42,7 @@ impl ToolArgs for Arguments {
 pub(crate) struct Own {
     /// The rollouts, newest first.
     rollouts: Vec<Line>,
-    /// The ledger's file.
+    /// The ledger's file, or the target that keeps it.
     ledger: String,
 }
 
@@ -74,12 +76,18 @@ pub(super) fn tell(session: &Session, arguments: &Arguments) -> Result<Report<Ow
     let standing = target::block_on(target::look(session, &located, environment))?;
     let mut report: Report<Own> = Report::new(Outcome::Passed);
     report.environment = Some(environment.name.clone());
-    let rollouts = standing.history.rollouts.iter().rev().take(arguments.last);
-    let ledger = standing.root.join(windlass_target::host::control::LEDGER);
-    report.own = Own { rollouts: rollouts.map(line).collect(), ledger: ledger.display().to_string() };
+    let rollouts = standing.look.history.rollouts.iter().rev().take(arguments.last);
+    let ledger = ledger(&*standing.reached.driver);
+    report.own = Own { rollouts: rollouts.map(line).collect(), ledger };
     report.text = text(&report.own);
     report.markdown = markdown(&environment.name, &report.own);
     Ok(report)
+}
+
+/// Where the ledger lies: a file where there is one on this machine, else the target that keeps it.
+fn ledger(driver: &dyn Driver) -> String {
+    let file = driver.folder().map(|folder| folder.join(LEDGER).display().to_string());
+    file.unwrap_or_else(|| driver.place())
 }
 
 fn line(rollout: &Rollout) -> Line {

@@ -89,7 +89,7 @@ pub(super) fn unhold(session: &Session, arguments: &Unhold) -> Result<Report<Own
     let located = session.policy()?;
     let environment = session.environment(&located.policy)?;
     let standing = target::block_on(target::look(session, &located, environment))?;
-    if standing.history.hold.is_none() {
+    if standing.look.history.hold.is_none() {
         let mut report: Report<Own> = Report::new(Outcome::Passed);
         report.environment = Some(environment.name.clone());
         report.text = format!("passed: {} is not on hold\n", environment.name);

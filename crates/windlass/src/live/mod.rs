@@ -1,5 +1,5 @@
-//! Commands about a running environment: status, history, hold, unhold. They look through the agent, or, where none
-//! runs, at what the target's files say.
+//! Commands about a running environment: status, history, hold, unhold. They look through the target's driver;
+//! where a host's agent does not run, at what its files say.
 
 mod history;
 mod hold;
@@ -38,6 +38,12 @@ static TARGET: Topic = Topic {
     next: "Look at the cause in the message, and at agent.log in the target's root.",
 };
 
+static DRIVER: Topic = Topic {
+    key: "live.driver",
+    means: "This build cannot reach targets of that kind, or the target cannot be used as windlass.yml describes it.",
+    next: "The cause is in the message; `windlass check` shows the file's mistakes.",
+};
+
 static FENCE: Topic = Topic {
     key: "live.fence",
     means: "Another run holds the environment, so that its ledger cannot be written now. Nothing was changed.",
@@ -45,4 +51,4 @@ static FENCE: Topic = Topic {
 };
 
 /// All topics of these commands.
-pub(crate) static TOPICS: &[&Topic] = &[&TARGET, &FENCE];
+pub(crate) static TOPICS: &[&Topic] = &[&TARGET, &DRIVER, &FENCE];

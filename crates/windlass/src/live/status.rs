@@ -13,7 +13,7 @@ use windlass_ci::sink;
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::release::{Release, Sequence};
-use windlass_target::host::control::{RevisionState, Usage};
+use windlass_target::driver::{Look, Tally};
 
 use super::target::{self, Standing};
 
@@ -53,21 +53,30 @@ struct Line {
     hold: Option<String>,
     /// Who holds the fence.
     fence: Option<String>,
-    /// The router's address; absent while no agent runs.
+    /// The address that serves it, without `http://`; absent while no agent of a host runs.
     address: Option<String>,
     /// The weights in effect.
     weights: Option<String>,
     /// The revisions and their instances.
     revisions: Vec<Running>,
-    /// The target's folder.
-    root: String,
+    /// Where the target is: `host at /var/lib/shop`.
+    target: String,
+    /// The target's folder, where it is on this machine.
+    root: Option<String>,
 }
 
 /// One revision that is there.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Running {
     revision: Sequence,
-    ready: usize,
+    ready: u16,
+    #[serde(flatten)]
+    counted: Option<Counted>,
+}
+
+/// What a target that counts says of a revision.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Counted {
     wanted: u16,
     restarts: u32,
     in_flight: u64,
@@ -81,6 +90,29 @@ struct Running {
     open_files: Option<u64>,
     /// From its start to its readiness, of the slowest instance, in milliseconds.
     start_ms: Option<u64>,
+}
+
+impl From<Tally> for Counted {
+    fn from(tally: Tally) -> Self {
+        Self {
+            wanted: tally.wanted,
+            restarts: tally.restarts,
+            in_flight: tally.in_flight,
+            requests: tally.requests,
+            bad: tally.bad,
+            memory_bytes: tally.memory_bytes,
+            cpu_ms: tally.cpu_ms,
+            open_files: tally.open_files,
+            start_ms: tally.start_ms,
+        }
+    }
+}
+
+impl Running {
+    /// Whether anything of it runs.
+    fn is_up(&self) -> bool {
+        self.ready > 0 || self.counted.as_ref().is_some_and(|one| one.wanted > 0 || one.in_flight > 0)
+    }
 }
 
 pub(super) fn look(session: &Session, _: &Arguments) -> Result<Report<Own>> {
@@ -100,38 +132,27 @@ pub(super) fn look(session: &Session, _: &Arguments) -> Result<Report<Own>> {
 }
 
 fn line(name: &str, standing: &Standing) -> Line {
-    let Standing { history, agent, root } = standing;
-    let revisions = agent.iter().flat_map(|agent| &agent.revisions).map(|one| Running {
-        revision: one.revision,
-        ready: one.instances.iter().filter(|instance| instance.ready).count(),
-        wanted: one.wanted,
-        restarts: one.instances.iter().map(|instance| instance.restarts).sum(),
-        in_flight: one.in_flight,
-        requests: one.counts.requests,
-        bad: one.counts.bad,
-        memory_bytes: sum(one, |usage| usage.memory_bytes),
-        cpu_ms: sum(one, |usage| usage.cpu_ms),
-        open_files: sum(one, |usage| usage.open_files),
-        start_ms: one.instances.iter().filter_map(|instance| instance.ready_after_ms).max(),
+    let Standing { reached, look: Look { history, seen, is_awake, tallies } } = standing;
+    let revisions = seen.revisions.iter().filter(|_| *is_awake).map(|(revision, ready)| Running {
+        revision: *revision,
+        ready: *ready,
+        counted: tallies.as_ref().and_then(|tallies| tallies.get(revision)).copied().map(Counted::from),
     });
-    let now = agent.as_ref().map_or_else(target::now, |agent| agent.now);
+    let now = if *is_awake { seen.now } else { windlass_moving::now() };
+    let address = |url: &str| url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/').to_owned();
     Line {
         name: name.to_owned(),
         live: history.live().map(|commit| commit.revision),
         release: history.live_release().cloned(),
         open: history.open().map(|open| format!("{} {}", open.plan.release.sequence, open.word())),
         hold: history.held(now).map(|hold| hold.reason.clone()),
-        fence: agent.as_ref().and_then(|agent| agent.lease.as_ref()).map(|lease| lease.owner.who.clone()),
-        address: agent.as_ref().and_then(|agent| agent.listening.clone()),
-        weights: agent.as_ref().map(|agent| agent.weights.to_string()),
+        fence: seen.lease.as_ref().map(|lease| lease.owner.who.clone()),
+        address: seen.url.as_deref().map(address),
+        weights: is_awake.then(|| seen.weights.to_string()),
         revisions: revisions.collect(),
-        root: root.display().to_string(),
+        target: reached.driver.place(),
+        root: reached.driver.folder().map(|folder| folder.display().to_string()),
     }
-}
-
-fn sum(revision: &RevisionState, of: fn(&Usage) -> u64) -> Option<u64> {
-    let each = revision.instances.iter().filter_map(|instance| instance.usage.as_ref());
-    each.map(of).reduce(u64::saturating_add)
 }
 
 fn text(line: &Line) -> String {
@@ -142,25 +163,33 @@ fn text(line: &Line) -> String {
         line.release.as_ref().map(|release| format!(" ({})", release.artifact)).unwrap_or_default();
     put(&mut text, &format!("{}: {live}{artifact}", line.name));
     match &line.address {
-        Some(address) => put(&mut text, &format!("  serves    http://{address}")),
-        None if line.live.is_some() => put(&mut text, "  agent     does not run: the next deploy starts it"),
+        Some(address) if address.contains("://") => {
+            put(&mut text, &format!("  serves    {}", sink::line(address)))
+        }
+        Some(address) => put(&mut text, &format!("  serves    http://{}", sink::line(address))),
+        None if line.live.is_some() && line.weights.is_none() => {
+            put(&mut text, "  agent     does not run: the next deploy starts it")
+        }
         None => {}
     }
-    for one in line.revisions.iter().filter(|one| one.wanted > 0 || one.in_flight > 0) {
+    for one in line.revisions.iter().filter(|one| one.is_up()) {
+        let revision = one.revision.to_string();
         put(
             &mut text,
-            &format!(
-                "  {:<9} {} of {} ready, {} restarts, {} in flight, {} requests, {} bad",
-                one.revision.to_string(),
-                one.ready,
-                one.wanted,
-                one.restarts,
-                one.in_flight,
-                one.requests,
-                one.bad
-            ),
+            &match &one.counted {
+                None => format!("  {revision:<9} {} ready", one.ready),
+                Some(counted) => format!(
+                    "  {revision:<9} {} of {} ready, {} restarts, {} in flight, {} requests, {} bad",
+                    one.ready,
+                    counted.wanted,
+                    counted.restarts,
+                    counted.in_flight,
+                    counted.requests,
+                    counted.bad
+                ),
+            },
         );
-        if let Some(used) = used(one) {
+        if let Some(used) = one.counted.as_ref().and_then(used) {
             put(&mut text, &format!("  {:<9} {used}", ""));
         }
     }
@@ -171,12 +200,15 @@ fn text(line: &Line) -> String {
             put(&mut text, &format!("  {name:<9} {}", sink::line(value)));
         }
     }
-    put(&mut text, &format!("  root      {}", sink::line(&line.root)));
+    match &line.root {
+        Some(root) => put(&mut text, &format!("  root      {}", sink::line(root))),
+        None => put(&mut text, &format!("  target    {}", sink::line(&line.target))),
+    }
     text
 }
 
 /// What its instances use: `34.1 MiB, 1.2 s of processor time, 31 open files, ready after 210 ms`.
-fn used(one: &Running) -> Option<String> {
+fn used(one: &Counted) -> Option<String> {
     let (memory, cpu, files) = (one.memory_bytes?, one.cpu_ms?, one.open_files?);
     // Tenths by whole numbers: a rounded digit is enough for people, the document has the rest.
     let tenths = memory.saturating_mul(10) / (1 << 20);

@@ -1,0 +1,83 @@
+//! What every tool that moves an environment does: find its driver, look at it, hold its fence, and say how that failed.
+//!
+//! Knows every kind of target by its driver's trait alone, and decides nothing.
+
+mod failures;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use windlass_ci::fail::{Failure, Result};
+use windlass_ci::progress::Progress;
+use windlass_ci::session::{Located, Session};
+use windlass_ci::topics;
+use windlass_domain::journal::Event;
+use windlass_domain::policy::Environment;
+use windlass_target::drive::News;
+use windlass_target::fenced::{self, Clock, Fenced};
+use windlass_target::reach::{Origin, Reached, reach};
+
+pub use self::failures::Failures;
+
+/// The runtime of a tool: one thread is plenty.
+///
+/// # Errors
+/// Unknown (3) when it cannot be started.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unknown(&topics::BUG, "cannot start the async runtime").because(error))
+}
+
+/// The time, for the drive loop and for leases.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the clock of leases and steps is read here, and only here")]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// Finds the driver of an environment, and talks to nobody.
+///
+/// # Errors
+/// Invalid (2) when this build has no driver for its target, or the target cannot be used.
+pub fn find(
+    session: &Session,
+    located: &Located,
+    environment: &Environment,
+    failures: &Failures,
+) -> Result<Reached> {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(session.tool));
+    let clock: Clock = Arc::new(now);
+    let origin = Origin {
+        app: &located.policy.app,
+        policy_folder: &located.folder,
+        vars: &session.context.vars,
+        program: &program,
+        clock: &clock,
+    };
+    reach(environment, origin)
+        .map_err(|error| Failure::invalid(failures.driver, "cannot reach the target").because(error))
+}
+
+/// Wakes the target and takes its fence.
+///
+/// # Errors
+/// Refused (6) while another run holds it, unknown (3) when the target cannot be reached.
+pub async fn hold(session: &Session, reached: &Reached, failures: &Failures) -> Result<Fenced> {
+    session.progress.now("looking for the target");
+    reached.driver.wake().await.map_err(|error| failures.of(error))?;
+    let who = format!("{}, {}, pid {}", session.host.who(), session.tool, std::process::id());
+    let owner = fenced::owner(who).map_err(|error| failures.of(error))?;
+    let driver = Arc::clone(&reached.driver);
+    Fenced::claim(driver, owner, Arc::new(now)).await.map_err(|error| failures.of(error))
+}
+
+/// Says an event of the journal on standard error: those that people wait for, not its bookkeeping.
+pub fn say(progress: &Progress, news: &News) {
+    match news {
+        News::Begins { .. } => progress.now(&news.to_string()),
+        News::Recorded(Event::Started { .. } | Event::Committed { .. } | Event::Closed) => {}
+        News::Recorded(_) => progress.say(&format!("  {news}")),
+    }
+}
