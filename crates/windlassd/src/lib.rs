@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod process;
 mod root;
+mod rotation;
 mod route;
 mod stage;
 mod start;

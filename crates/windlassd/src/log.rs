@@ -1,14 +1,16 @@
-//! The agent's own log: JSON lines in `agent.log`, the one before kept as `agent.log.1`.
+//! The agent's own log: JSON lines in `agent.log`, the ones before kept as `agent.log.1` and so on.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tracing::Level;
 
-/// The size at which a log file is put aside.
-const LIMIT: u64 = 8 * 1024 * 1024;
+use crate::rotation::{Own, Rule};
+
+/// When it is put aside: at 8 MiB or after 30 days.
+const RULE: Rule = Rule { size: 8 * 1024 * 1024, age: Duration::from_secs(30 * 24 * 3600), keep: 3 };
 
 /// Starts logging into `path`.
 pub(crate) fn open(path: &Path, verbose: u8) -> io::Result<()> {
@@ -17,7 +19,7 @@ pub(crate) fn open(path: &Path, verbose: u8) -> io::Result<()> {
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let file = Rotated::open(path)?;
+    let file = Own::open(path, RULE)?;
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -30,35 +32,4 @@ pub(crate) fn open(path: &Path, verbose: u8) -> io::Result<()> {
     // Only the first agent of a process may log, which is the only one outside of tests.
     let _ = tracing::subscriber::set_global_default(subscriber);
     Ok(())
-}
-
-/// A file that is put aside when it has grown.
-struct Rotated {
-    path: PathBuf,
-    file: File,
-    length: u64,
-}
-
-impl Rotated {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let length = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, length })
-    }
-}
-
-impl Write for Rotated {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.length >= LIMIT {
-            fs::rename(&self.path, self.path.with_extension("log.1"))?;
-            *self = Self::open(&self.path)?;
-        }
-        let count = self.file.write(bytes)?;
-        self.length += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
@@ -11,6 +12,7 @@ use windlass_target::host::control::{Launch, Package};
 
 use super::tree::remove;
 use crate::root::{Root, named, read_json};
+use crate::rotation::Rule;
 
 /// What is known of a staged revision: `revision.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,11 @@ impl Manifest {
     /// Reads one; `None` where the revision is not staged.
     pub(crate) fn read(root: &Root, revision: Sequence) -> io::Result<Option<Self>> {
         read_json(&root.revision(revision).join(MANIFEST))
+    }
+
+    /// When its instances' logs are rotated.
+    pub(crate) fn rule(&self) -> Rule {
+        Rule { size: 16 * 1024 * 1024, age: Duration::from_secs(7 * 24 * 3600), keep: 5 }
     }
 
     /// The folder that it is started in.

@@ -16,6 +16,7 @@ use super::kept::Kept;
 use super::mind;
 use super::revision::Revision;
 use crate::root::{Root, read_json, write_json};
+use crate::rotation::Rule;
 use crate::route::{Lane, Router, Sum};
 use crate::stage::{self, Manifest};
 
@@ -150,14 +151,13 @@ impl Fleet {
         self.lock().revisions.iter().map(|(revision, of)| (*revision, of.tally.sum())).collect()
     }
 
-    /// The logs of all places.
-    pub(super) fn logs(&self) -> Vec<PathBuf> {
+    /// The logs of all places, and when each is rotated.
+    pub(super) fn logs(&self) -> Vec<(PathBuf, Rule)> {
         let inner = self.lock();
-        let places = inner
-            .revisions
-            .iter()
-            .flat_map(|(revision, of)| of.instances.keys().map(|index| (*revision, *index)));
-        places.map(|(revision, index)| self.root.instance_log(revision, index)).collect()
+        let places = inner.revisions.iter().flat_map(|(revision, of)| {
+            of.instances.keys().map(|index| (self.root.instance_log(*revision, *index), of.manifest.rule()))
+        });
+        places.collect()
     }
 
     pub(super) fn publish(&self, inner: &mut Inner) {

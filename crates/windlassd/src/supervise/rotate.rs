@@ -1,64 +1,52 @@
-//! Rotating the logs of instances. Their processes hold them open, also across agents, so a log that has grown is
-//! copied aside and emptied in place; it is open for appending, so that the process goes on at its start. Lines
-//! written between the two are lost, which is the price of logs that need no agent.
+//! Rotating the logs of instances, by the rule of their release.
 
-use std::fs::{self, OpenOptions};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::fleet::Fleet;
-
-/// The size at which a log is put aside, in bytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
+use crate::clock::now;
+use crate::rotation::{Rule, Turned, settle, turn};
 
 /// How often logs are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Rotates the logs of all instances, for ever.
 pub(crate) async fn rotate(fleet: Arc<Fleet>) {
+    let mut seen = BTreeSet::new();
+    let mut has_warned = false;
     loop {
-        tokio::time::sleep(LOOK).await;
-        for log in fleet.logs() {
+        for (log, rule) in fleet.logs() {
+            let is_first = seen.insert(log.clone());
             let path = log.clone();
-            let result = tokio::task::spawn_blocking(move || put_aside(&path, LIMIT)).await;
-            if let Ok(Err(error)) = result {
-                tracing::warn!(log = %log.display(), %error, "cannot rotate a log");
+            let turned = tokio::task::spawn_blocking(move || look(&path, rule, is_first)).await;
+            match turned {
+                Ok(Ok(Turned::Lossy)) if !has_warned => {
+                    has_warned = true;
+                    tracing::warn!(
+                        log = %log.display(),
+                        "this file system cannot take the head out of a file, so that logs are copied and emptied, and \
+                         lines written between the two are lost: put the root on ext4 or XFS"
+                    );
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(log = %log.display(), %error, "cannot rotate a log");
+                    seen.remove(&log);
+                }
+                Err(error) => tracing::error!(log = %log.display(), %error, "rotating a log broke off"),
             }
         }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
-fn put_aside(log: &Path, limit: u64) -> io::Result<()> {
-    match fs::metadata(log) {
-        Ok(metadata) if metadata.len() >= limit => {}
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+fn look(log: &Path, rule: Rule, is_first: bool) -> io::Result<Turned> {
+    if is_first {
+        // An agent that was killed may have left something half done, and so may a full disk.
+        settle(log, &rule)?;
     }
-    fs::copy(log, log.with_extension("log.1"))?;
-    OpenOptions::new().write(true).open(log)?.set_len(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn a_log_that_has_grown_is_emptied_under_its_writer() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("0.log");
-        let mut writer = OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        writer.write_all(b"before").unwrap();
-        put_aside(&log, 7).unwrap();
-        assert_eq!(fs::read(&log).unwrap(), b"before", "not yet grown");
-        put_aside(&log, 6).unwrap();
-        writer.write_all(b"after").unwrap();
-        assert_eq!(fs::read(&log).unwrap(), b"after");
-        assert_eq!(fs::read(folder.path().join("0.log.1")).unwrap(), b"before");
-        put_aside(&folder.path().join("none.log"), 0).unwrap();
-    }
+    turn(log, &rule, now())
 }
