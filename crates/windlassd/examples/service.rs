@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use windlass_domain::digest::Digest;
@@ -95,6 +95,13 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
             )?;
             return out.flush();
         }
+        if path == "/body" {
+            // As it is on the wire, to its empty line: whoever asks sends chunks of lines.
+            let mut raw = String::new();
+            while !raw.ends_with("\r\n\r\n") && input.read_line(&mut raw)? > 0 {}
+            reply(&mut out, method, "200 OK", raw.as_bytes())?;
+            continue;
+        }
         let body = read_body(&mut input, &head)?;
         match path {
             "/healthz" if !facts.ready.load(Ordering::Relaxed) => reply(&mut out, method, "503 Not Ready", b"")?,
@@ -148,6 +155,17 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
                 return Ok(());
             }
             "/exit" => std::process::exit(7),
+            "/websocket" if head.headers.get("upgrade").is_some_and(|to| to == "websocket") => {
+                out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")?;
+                return websocket(&mut input, &mut out);
+            }
+            "/closes" => {
+                let closes = CLOSES.load(Ordering::SeqCst).to_string();
+                reply(&mut out, method, "200 OK", closes.as_bytes())?;
+            }
+            "/trailers" => out.write_all(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n",
+            )?,
             "/echo" if head.headers.get("upgrade").is_some_and(|to| to == "echo") => {
                 out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nhello")?;
                 return io::copy(&mut input, &mut out).map(drop);
@@ -167,6 +185,28 @@ fn processor_time() -> Duration {
     let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
     // Where the kernel does not say, nobody spins for ever.
     nanos.map_or(Duration::MAX, Duration::from_nanos)
+}
+
+/// WebSockets that were closed with the code 1001.
+static CLOSES: AtomicU64 = AtomicU64::new(0);
+
+/// Says back what each small frame says, until one closes.
+fn websocket(input: &mut impl Read, out: &mut impl Write) -> io::Result<()> {
+    loop {
+        let mut start = [0; 6];
+        input.read_exact(&mut start)?;
+        let mut payload = vec![0; usize::from(start[1] & 0x7f)];
+        input.read_exact(&mut payload)?;
+        for (index, byte) in payload.iter_mut().enumerate() {
+            *byte ^= start[2 + index % 4];
+        }
+        out.write_all(&[start[0], start[1] & 0x7f])?;
+        out.write_all(&payload)?;
+        if start[0] & 0x0f == 8 {
+            CLOSES.fetch_add(u64::from(payload == [0x03, 0xe9]), Ordering::SeqCst);
+            return Ok(());
+        }
+    }
 }
 
 fn pattern(length: usize) -> Vec<u8> {

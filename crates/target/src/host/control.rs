@@ -243,6 +243,9 @@ pub struct Counts {
     pub bad: u64,
     /// Of these, requests that failed on our side of the service: no instance, no connection.
     pub failed: u64,
+    /// Requests and upgraded connections that were cut off when the time to drain was over.
+    #[serde(default)]
+    pub cut: u64,
 }
 
 /// One process.

@@ -38,6 +38,26 @@ static RETRIES: Family = Family {
     kind: Kind::Counter,
     help: "Requests that were sent again because nothing of them had been sent.",
 };
+static CUT: Family = Family {
+    name: "windlass_cut_total",
+    kind: Kind::Counter,
+    help: "Requests and upgraded connections that were cut off when the time to drain was over.",
+};
+static LATE: Family = Family {
+    name: "windlass_late_total",
+    kind: Kind::Counter,
+    help: "Requests that took longer than the place allows.",
+};
+static RECEIVED: Family = Family {
+    name: "windlass_received_bytes_total",
+    kind: Kind::Counter,
+    help: "Bytes of bodies and upgraded connections that came from clients.",
+};
+static SENT: Family = Family {
+    name: "windlass_sent_bytes_total",
+    kind: Kind::Counter,
+    help: "Bytes of bodies and upgraded connections that went to clients.",
+};
 static WEIGHT: Family =
     Family { name: "windlass_weight", kind: Kind::Gauge, help: "The share of requests, from 0 to 1." };
 
@@ -55,6 +75,10 @@ pub(super) fn put(page: &mut Page, sums: &[(Sequence, Sum)], nowhere: &Sum, weig
     each(page, &IN_FLIGHT, sums, |sum| sum.in_flight);
     each(page, &UPGRADES, sums, |sum| sum.upgrades);
     each(page, &RETRIES, sums, |sum| sum.retries);
+    each(page, &CUT, sums, |sum| sum.cut);
+    each(page, &LATE, sums, |sum| sum.late);
+    each(page, &RECEIVED, sums, |sum| sum.received);
+    each(page, &SENT, sums, |sum| sum.sent);
     let mut shares = page.family(&WEIGHT);
     for (revision, _) in sums {
         shares.put(&[("revision", revision)], f64::from(weights.of(*revision)) / f64::from(Weights::WHOLE));

@@ -1,40 +1,104 @@
 //! Bodies on their way through: the client's upload, and the answer.
 
-use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
+use super::downstream::{Downstream, Exchange, Upload as State};
 use super::flight::Flight;
+use super::headers;
 use super::pool::Borrowed;
+use super::tally::Tally;
 
-/// A client's upload, which notes when it was the client that broke it off.
+/// A client's upload. What becomes of it is noted in its [`Downstream`].
 #[derive(Debug)]
 pub(super) struct Upload {
     body: Incoming,
-    broken: Rc<Cell<bool>>,
+    downstream: Rc<Downstream>,
+    /// Where its bytes are counted.
+    tally: Option<(Arc<Tally>, usize)>,
+    /// How much more there may be.
+    left: u64,
+}
+
+/// Why an upload ends before it is whole.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// The client broke it off.
+    Broken(hyper::Error),
+    /// It is larger than it may be.
+    Large,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(_) => write!(f, "the client broke its upload off"),
+            Self::Large => write!(f, "the upload is too large"),
+        }
+    }
+}
+
+impl Error for Unsent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Broken(error) => Some(error),
+            Self::Large => None,
+        }
+    }
 }
 
 impl Upload {
-    pub(super) fn new(body: Incoming, broken: &Rc<Cell<bool>>) -> Self {
-        Self { body, broken: Rc::clone(broken) }
+    pub(super) fn new(body: Incoming, downstream: &Rc<Downstream>, most: Option<u64>) -> Self {
+        let left = most.unwrap_or(u64::MAX);
+        Self { body, downstream: Rc::clone(downstream), tally: None, left }
+    }
+
+    /// Its bytes are counted there from now on.
+    pub(super) fn count_in(&mut self, flight: &Flight) {
+        if !self.body.is_end_stream() {
+            self.tally = Some(flight.tally());
+        }
     }
 }
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Unsent;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Unsent>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = &frame {
-            self.broken.set(true);
-        }
+        let (state, frame) = match frame {
+            Poll::Pending => (State::Awaited, Poll::Pending),
+            Poll::Ready(None) => (State::Flowing, Poll::Ready(None)),
+            Poll::Ready(Some(Err(error))) => (State::Broken, Poll::Ready(Some(Err(Unsent::Broken(error))))),
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    headers::clean_trailers(trailers);
+                }
+                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                match self.left.checked_sub(length) {
+                    Some(left) => {
+                        self.left = left;
+                        if let Some((tally, worker)) = &self.tally {
+                            tally.shard(*worker).received.add(length);
+                        }
+                        self.downstream.moved();
+                        (State::Flowing, Poll::Ready(Some(Ok(frame))))
+                    }
+                    None => (State::Large, Poll::Ready(Some(Err(Unsent::Large)))),
+                }
+            }
+        };
+        self.downstream.set_upload(state);
         frame
     }
 
@@ -49,7 +113,14 @@ impl Body for Upload {
 
 /// An answer.
 #[derive(Debug)]
-pub(super) enum Outgoing {
+pub(super) struct Outgoing {
+    kind: Kind,
+    /// Last, so that it is over when its flight has been counted. A handed-off one goes on elsewhere.
+    exchange: Option<Exchange>,
+}
+
+#[derive(Debug)]
+enum Kind {
     /// Our own.
     Text(Option<Bytes>),
     /// A service's. Its connection goes back to the pool when it has ended.
@@ -57,19 +128,28 @@ pub(super) enum Outgoing {
 }
 
 #[derive(Debug)]
-pub(super) struct Stream {
+struct Stream {
     body: Incoming,
     flight: Flight,
     connection: Option<Borrowed>,
 }
 
 impl Outgoing {
-    pub(super) fn text(text: &'static str) -> Self {
-        Self::Text((!text.is_empty()).then_some(Bytes::from_static(text.as_bytes())))
+    pub(super) fn text(text: &'static str, exchange: Exchange) -> Self {
+        exchange.answers();
+        let text = (!text.is_empty()).then_some(Bytes::from_static(text.as_bytes()));
+        Self { kind: Kind::Text(text), exchange: Some(exchange) }
     }
 
-    pub(super) fn stream(body: Incoming, flight: Flight, connection: Borrowed) -> Self {
-        Self::Stream(Box::new(Stream { body, flight, connection: Some(connection) }))
+    /// The end of HTTP on this connection.
+    pub(super) const fn handed_off() -> Self {
+        Self { kind: Kind::Text(None), exchange: None }
+    }
+
+    pub(super) fn stream(body: Incoming, flight: Flight, connection: Borrowed, exchange: Exchange) -> Self {
+        exchange.answers();
+        let stream = Stream { body, flight, connection: Some(connection) };
+        Self { kind: Kind::Stream(Box::new(stream)), exchange: Some(exchange) }
     }
 }
 
@@ -81,9 +161,13 @@ impl Body for Outgoing {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Self::Stream(stream) => {
+        let outgoing = self.get_mut();
+        match &mut outgoing.kind {
+            Kind::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Kind::Stream(stream) => {
+                if let Some(exchange) = &outgoing.exchange {
+                    exchange.downstream().moved();
+                }
                 let frame = Pin::new(&mut stream.body).poll_frame(cx);
                 match &frame {
                     Poll::Ready(Some(Err(_))) => {
@@ -91,7 +175,11 @@ impl Body for Outgoing {
                         stream.connection = None;
                     }
                     Poll::Ready(None) => give_back(stream),
-                    Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+                        stream.flight.shard().sent.add(length);
+                    }
+                    Poll::Pending => {}
                 }
                 frame
             }
@@ -99,16 +187,16 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Text(text) => text.is_none(),
-            Self::Stream(stream) => stream.body.is_end_stream(),
+        match &self.kind {
+            Kind::Text(text) => text.is_none(),
+            Kind::Stream(stream) => stream.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-            Self::Stream(stream) => stream.body.size_hint(),
+        match &self.kind {
+            Kind::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            Kind::Stream(stream) => stream.body.size_hint(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A request in flight: counted from its choice of a revision until the last byte of its answer was handed over.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,24 +7,8 @@ use std::time::Instant;
 use hyper::StatusCode;
 use windlass_domain::release::Sequence;
 
+use super::downstream::{Downstream, Why};
 use super::tally::{ABORTED, Shard, Tally};
-
-/// One client connection, as far as flights concern it.
-#[derive(Debug, Default)]
-pub(super) struct Downstream {
-    serving: Cell<Option<Sequence>>,
-}
-
-impl Downstream {
-    /// The revision whose answer this connection waits for or takes.
-    pub(super) fn serving(&self) -> Option<Sequence> {
-        self.serving.get()
-    }
-
-    pub(super) fn serve(&self, revision: Sequence) {
-        self.serving.set(Some(revision));
-    }
-}
 
 /// A request in flight. It is counted when this is dropped, on its own worker.
 #[derive(Debug)]
@@ -43,6 +26,12 @@ enum End {
     Open,
     /// The service answered.
     Answered(StatusCode),
+    /// The service made it another protocol's connection.
+    Upgraded,
+    /// We answered in its place, because of the client.
+    Refused(StatusCode),
+    /// The service took longer than a request may.
+    Late,
     /// The service broke the connection, before or in its answer.
     Broken,
     /// There was no instance, or no connection to one.
@@ -59,7 +48,7 @@ impl Flight {
         downstream: &Rc<Downstream>,
     ) -> Self {
         tally.shard(worker).in_flight.up();
-        downstream.serving.set(Some(revision));
+        downstream.serve(Some(revision));
         Self {
             tally: Arc::clone(tally),
             worker,
@@ -73,8 +62,26 @@ impl Flight {
         self.tally.shard(self.worker)
     }
 
+    /// Where it is counted.
+    pub(super) fn tally(&self) -> (Arc<Tally>, usize) {
+        (Arc::clone(&self.tally), self.worker)
+    }
+
     pub(super) fn answered(&mut self, code: StatusCode) {
         self.end = End::Answered(code);
+    }
+
+    pub(super) fn upgraded(&mut self) {
+        self.end = End::Upgraded;
+        self.shard().upgrades.up();
+    }
+
+    pub(super) fn refused(&mut self, code: StatusCode) {
+        self.end = End::Refused(code);
+    }
+
+    pub(super) fn late(&mut self) {
+        self.end = End::Late;
     }
 
     pub(super) fn broken(&mut self) {
@@ -95,7 +102,12 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let shard = self.tally.shard(self.worker);
         shard.in_flight.down();
-        self.downstream.serving.set(None);
+        self.downstream.serve(None);
+        match self.downstream.broken_off() {
+            Some(Why::Cut) => shard.cut.up(),
+            Some(Why::Late) => shard.late.up(),
+            None => {}
+        }
         match self.end {
             End::Open => shard.codes[ABORTED].up(),
             End::Answered(code) => {
@@ -104,6 +116,14 @@ impl Drop for Flight {
                 if code.is_server_error() {
                     shard.bad.up();
                 }
+            }
+            // Its duration is not that of an answer.
+            End::Upgraded => shard.codes[0].up(),
+            End::Refused(code) => shard.codes[class(code)].up(),
+            End::Late => {
+                shard.codes[4].up();
+                shard.bad.up();
+                shard.late.up();
             }
             End::Broken => {
                 shard.codes[4].up();

@@ -1,78 +1,118 @@
 //! One request: a revision is chosen, an instance is asked, its answer is passed back.
 
-use std::cell::Cell;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderValue};
-use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::body::{Outgoing, Upload};
-use super::flight::{Downstream, Flight};
+use super::downstream::{Downstream, Exchange, Order, Upload as State};
+use super::flight::Flight;
+use super::head::Refusal;
 use super::headers::{self, Peer, Upgrade};
+use super::local::Local;
 use super::pool::Borrowed;
 use super::table::{Lane, Upstream};
-use super::worker::Local;
+use super::tunnel::Handoff;
 
 /// How long an instance on this host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Answers one request.
-pub(super) async fn forward(
+/// Answers one request. It begins at once, not when the answer is first asked for: whoever keeps the client's bytes
+/// counts requests as they are handed on.
+pub(super) fn forward(
     local: Rc<Local>,
     peer: Rc<Peer>,
-    downstream: Rc<Downstream>,
-    mut request: Request<Incoming>,
-) -> Result<Response<Outgoing>, Infallible> {
-    let client = hyper::upgrade::on(&mut request);
+    downstream: &Rc<Downstream>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Outgoing>, Infallible>> + use<> {
+    let (exchange, refusal) = Exchange::begin(downstream);
+    async move {
+        let mut response = match refusal {
+            Some(refusal) => refuse(&local, refusal, exchange),
+            None => answer(&local, &peer, exchange, request).await,
+        };
+        // A client that is told so does not ask again on this connection; one that finds it closed might have.
+        if local.is_parting() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
+    }
+}
+
+async fn answer(
+    local: &Rc<Local>,
+    peer: &Peer,
+    exchange: Exchange,
+    request: Request<Incoming>,
+) -> Response<Outgoing> {
     let (mut parts, body) = request.into_parts();
-    let upgrade = match headers::to_service(&mut parts, &peer) {
+    let upgrade = match headers::to_service(&mut parts, peer) {
         Ok(upgrade) => upgrade,
-        Err((status, why)) => return Ok(refuse(status, why)),
+        Err(refusal) => return refuse(local, refusal, exchange),
     };
     let table = local.table();
-    let lanes = table.lanes_for(local.next_point());
-    let Some(first) = lanes.first() else {
+    let limit = table.settings().limits.body;
+    if limit.is_some_and(|limit| body.size_hint().lower() > limit) {
+        return refuse(local, LARGE, exchange);
+    }
+    let downstream = Rc::clone(exchange.downstream());
+    let mut lanes = table.lanes_for(local.next_point());
+    let Some(mut lane) = lanes.next() else {
         let mut flight = Flight::begin(local.nowhere(), local.index(), NOBODY, &downstream);
         flight.failed();
-        return Ok(own(StatusCode::SERVICE_UNAVAILABLE, "nothing is released here\n"));
+        return own(StatusCode::SERVICE_UNAVAILABLE, "nothing is released here\n", exchange);
     };
-    let broken = Rc::new(Cell::new(false));
-    let mut request = Request::from_parts(parts, Upload::new(body, &broken));
-    let mut flight = Flight::begin(&first.tally, local.index(), first.revision, &downstream);
-    for (index, lane) in lanes.iter().enumerate() {
-        if index > 0 {
-            let next = Flight::begin(&lane.tally, local.index(), lane.revision, &downstream);
-            std::mem::replace(&mut flight, next).pass();
-            flight.shard().retries.up();
-            // The flight that was passed on has cleared it.
-            downstream.serve(lane.revision);
-        }
-        match ask(&local, lane, request, &flight).await {
+    let mut request = Request::from_parts(parts, Upload::new(body, &downstream, limit));
+    let mut flight = Flight::begin(&lane.tally, local.index(), lane.revision, &downstream);
+    loop {
+        request.body_mut().count_in(&flight);
+        let asked = in_time(&downstream, ask(local, lane, request, &flight)).await;
+        let Some(asked) = asked else { return late(flight, exchange) };
+        match asked {
             Asked::Answered(response, connection) => {
-                return Ok(pass_back(&local, lane, response, connection, flight, (upgrade, client)));
+                let answer = Answer { response, connection, flight, exchange };
+                return pass_back(lane, answer, upgrade);
             }
+            Asked::Broken => return broken(flight, exchange),
             Asked::Unsent(back) => request = *back,
-            Asked::Broken => {
-                if !broken.get() {
-                    flight.broken();
-                }
-                return Ok(own(StatusCode::BAD_GATEWAY, "the service broke the connection\n"));
-            }
         }
+        let Some(next) = lanes.next() else { break };
+        lane = next;
+        let next = Flight::begin(&lane.tally, local.index(), lane.revision, &downstream);
+        std::mem::replace(&mut flight, next).pass();
+        flight.shard().retries.up();
+        // The flight that was passed on has cleared it.
+        downstream.serve(Some(lane.revision));
     }
     flight.failed();
-    Ok(own(StatusCode::SERVICE_UNAVAILABLE, "no instance is ready\n"))
+    own(StatusCode::SERVICE_UNAVAILABLE, "no instance is ready\n", exchange)
 }
 
 /// What requests are counted under that no revision is there for.
 const NOBODY: windlass_domain::release::Sequence = windlass_domain::release::Sequence(0);
+
+const LARGE: Refusal = Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, why: "the body is too large\n" };
+
+/// What comes of it; `None` when the worker says that it has taken too long.
+async fn in_time<T>(downstream: &Downstream, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|cx| {
+        if downstream.is_ordered(Order::Late) {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
 
 enum Asked {
     /// The instance answers.
@@ -133,48 +173,86 @@ fn set_host(request: &mut Request<Upload>, upstream: Upstream) {
     }
 }
 
-fn pass_back(
-    local: &Rc<Local>,
-    lane: &Lane,
-    mut response: Response<Incoming>,
+struct Answer {
+    response: Response<Incoming>,
     connection: Borrowed,
-    mut flight: Flight,
-    (asked, client): (Upgrade, OnUpgrade),
-) -> Response<Outgoing> {
+    flight: Flight,
+    exchange: Exchange,
+}
+
+fn pass_back(lane: &Lane, answer: Answer, upgrade: Upgrade) -> Response<Outgoing> {
+    let Answer { mut response, connection, mut flight, exchange } = answer;
     let status = response.status();
-    if status == StatusCode::SWITCHING_PROTOCOLS && asked == Upgrade::No {
-        flight.broken();
-        return own(StatusCode::BAD_GATEWAY, "the service switched protocols unasked\n");
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        let Upgrade::Asked(protocol) = upgrade else {
+            flight.broken();
+            drop(flight);
+            return own(StatusCode::BAD_GATEWAY, "the service switched protocols unasked\n", exchange);
+        };
+        headers::to_client(response.headers_mut(), status, &lane.tag);
+        let service = hyper::upgrade::on(&mut response);
+        flight.upgraded();
+        let downstream = Rc::clone(exchange.downstream());
+        downstream.hand_off(Handoff { service, protocol, flight, exchange });
+        return Response::from_parts(response.into_parts().0, Outgoing::handed_off());
     }
     flight.answered(status);
     headers::to_client(response.headers_mut(), status, &lane.tag);
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        let service = hyper::upgrade::on(&mut response);
-        flight.shard().upgrades.up();
-        local.tunnel(lane.revision, client, service, flight);
-        let (parts, _) = response.into_parts();
-        return Response::from_parts(parts, Outgoing::Text(None));
-    }
     let (parts, body) = response.into_parts();
     if body.is_end_stream() {
         connection.give_back();
         drop(flight);
-        return Response::from_parts(parts, Outgoing::Text(None));
+        return Response::from_parts(parts, Outgoing::text("", exchange));
     }
-    Response::from_parts(parts, Outgoing::stream(body, flight, connection))
+    Response::from_parts(parts, Outgoing::stream(body, flight, connection, exchange))
+}
+
+/// No answer came, and some of the request was sent.
+fn broken(mut flight: Flight, exchange: Exchange) -> Response<Outgoing> {
+    let (status, why) = match exchange.downstream().upload() {
+        State::Flowing | State::Awaited => {
+            flight.broken();
+            drop(flight);
+            return own(StatusCode::BAD_GATEWAY, "the service broke the connection\n", exchange);
+        }
+        State::Broken => (StatusCode::BAD_REQUEST, "the request's body breaks off\n"),
+        State::Large => (LARGE.status, LARGE.why),
+    };
+    flight.refused(status);
+    drop(flight);
+    ending(status, why, exchange)
+}
+
+/// The time for it is over: the client's fault where it has not sent all of its request, else the service's.
+fn late(mut flight: Flight, exchange: Exchange) -> Response<Outgoing> {
+    if exchange.downstream().upload() == State::Awaited {
+        let Refusal { status, why } = Refusal::LATE;
+        flight.refused(status);
+        drop(flight);
+        return ending(status, why, exchange);
+    }
+    flight.late();
+    drop(flight);
+    ending(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer\n", exchange)
 }
 
 /// An answer of our own to a request that is not clear. What follows on the connection may be a part of it that
 /// somebody wants to pass for a request, so nothing that follows is read.
-fn refuse(status: StatusCode, text: &'static str) -> Response<Outgoing> {
-    let mut response = own(status, text);
+fn refuse(local: &Local, refusal: Refusal, exchange: Exchange) -> Response<Outgoing> {
+    local.door().refused();
+    ending(refusal.status, refusal.why, exchange)
+}
+
+/// An answer of our own, after which the connection ends.
+fn ending(status: StatusCode, text: &'static str, exchange: Exchange) -> Response<Outgoing> {
+    let mut response = own(status, text, exchange);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 /// An answer of our own.
-fn own(status: StatusCode, text: &'static str) -> Response<Outgoing> {
-    let mut response = Response::new(Outgoing::text(text));
+fn own(status: StatusCode, text: &'static str, exchange: Exchange) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::text(text, exchange));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response

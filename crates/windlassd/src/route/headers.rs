@@ -8,6 +8,9 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri, Version};
 
+use super::head::Refusal;
+use super::tunnel::Protocol;
+
 /// The revision that answered.
 pub(super) static REVISION: HeaderName = HeaderName::from_static("x-windlass-revision");
 
@@ -23,17 +26,42 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) struct Peer {
     address: HeaderValue,
     node: String,
+    scheme: Scheme,
+}
+
+/// What a client connection is secured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    #[expect(dead_code, reason = "said where the place has a certificate, which it cannot have yet")]
+    Https,
+}
+
+impl Scheme {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    const fn default_port(self) -> &'static str {
+        match self {
+            Self::Http => ":80",
+            Self::Https => ":443",
+        }
+    }
 }
 
 impl Peer {
-    pub(super) fn new(address: IpAddr) -> Self {
+    pub(super) fn new(address: IpAddr, scheme: Scheme) -> Self {
         let address = address.to_canonical();
         let node = match address {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("\"[{address}]\""),
         };
         let address = HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
-        Self { address, node }
+        Self { address, node, scheme }
     }
 }
 
@@ -43,35 +71,40 @@ pub(super) enum Upgrade {
     /// It stays HTTP.
     No,
     /// The client asks for another protocol.
-    Asked,
+    Asked(Protocol),
 }
 
 /// Makes a client's request one of ours to a service, or says why it is refused.
-pub(super) fn to_service(parts: &mut Parts, peer: &Peer) -> Result<Upgrade, (StatusCode, &'static str)> {
+pub(super) fn to_service(parts: &mut Parts, peer: &Peer) -> Result<Upgrade, Refusal> {
     if parts.method == Method::CONNECT {
-        return Err((StatusCode::NOT_IMPLEMENTED, "CONNECT is not served here\n"));
+        return Err(Refusal { status: StatusCode::NOT_IMPLEMENTED, why: "CONNECT is not served here\n" });
     }
-    framing(&parts.headers)?;
-    let host = host(parts)?;
+    let host = host(parts, peer.scheme)?;
     let upgrade = upgrade(parts);
     let protocol = parts.headers.get(header::UPGRADE).cloned();
     let trailers = names(&parts.headers, &header::TE, "trailers");
     remove_connection_headers(&mut parts.headers);
     remove_forwarding_claims(&mut parts.headers);
     let headers = &mut parts.headers;
-    if let (Upgrade::Asked, Some(protocol)) = (upgrade, protocol) {
+    if let (Upgrade::Asked(_), Some(protocol)) = (upgrade, protocol) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);
     }
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
+    if parts.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    let scheme = peer.scheme.text();
     let forwarded = match &host {
-        Some(host) => format!("for={};host=\"{}\";proto=http", peer.node, host.to_str().unwrap_or_default()),
-        None => format!("for={};proto=http", peer.node),
+        Some(host) => {
+            format!("for={};host=\"{}\";proto={scheme}", peer.node, host.to_str().unwrap_or_default())
+        }
+        None => format!("for={};proto={scheme}", peer.node),
     };
     headers.insert(FORWARDED_FOR.clone(), peer.address.clone());
-    headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme));
     if let Ok(forwarded) = HeaderValue::try_from(forwarded) {
         headers.insert(header::FORWARDED, forwarded);
     }
@@ -94,36 +127,58 @@ pub(super) fn to_client(headers: &mut HeaderMap, status: StatusCode, revision: &
     headers.insert(REVISION.clone(), revision.clone());
 }
 
-/// Two ways to say where a body ends are a way to smuggle a second request.
-fn framing(headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if headers.contains_key(header::CONTENT_LENGTH) {
-        return Err((StatusCode::BAD_REQUEST, "both Content-Length and Transfer-Encoding\n"));
-    }
-    if codings.next().is_some() || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
-        return Err((StatusCode::NOT_IMPLEMENTED, "only the transfer coding chunked is served here\n"));
-    }
-    Ok(())
-}
-
 /// The host that is asked for. The request's target becomes a path: a service is an origin, not a proxy.
-fn host(parts: &mut Parts) -> Result<Option<HeaderValue>, (StatusCode, &'static str)> {
-    const BAD: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "a request has exactly one Host\n");
+fn host(parts: &mut Parts, scheme: Scheme) -> Result<Option<HeaderValue>, Refusal> {
+    const BAD: Refusal = Refusal { status: StatusCode::BAD_REQUEST, why: "a request has exactly one Host\n" };
+    const TWO: Refusal =
+        Refusal { status: StatusCode::BAD_REQUEST, why: "the target and Host name two hosts\n" };
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let mut host = hosts.next().cloned();
-    if hosts.next().is_some() || (host.is_none() && parts.version == Version::HTTP_11) {
+    if hosts.next().is_some() {
         return Err(BAD);
     }
     if let Some(authority) = parts.uri.authority() {
+        let bare = |host: &[u8]| {
+            let host = host.strip_suffix(scheme.default_port().as_bytes()).unwrap_or(host);
+            host.to_ascii_lowercase()
+        };
+        if host.as_ref().is_some_and(|host| bare(host.as_bytes()) != bare(authority.as_str().as_bytes())) {
+            return Err(TWO);
+        }
         host = Some(HeaderValue::try_from(authority.as_str()).map_err(|_| BAD)?);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         parts.uri = Uri::try_from(path).map_err(|_| BAD)?;
     }
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte);
     match host {
+        None if parts.version != Version::HTTP_10 => Err(BAD),
         Some(host) if !host.as_bytes().iter().all(is_plain) => Err(BAD),
         host => Ok(host),
+    }
+}
+
+/// HTTP/2 may send a cookie in pieces; HTTP/1.1 may not (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(header::COOKIE).iter();
+    if let (Some(first), Some(second)) = (cookies.next(), cookies.next()) {
+        let mut whole = first.as_bytes().to_vec();
+        for cookie in std::iter::once(second).chain(cookies) {
+            whole.extend_from_slice(b"; ");
+            whole.extend_from_slice(cookie.as_bytes());
+        }
+        if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+            headers.insert(header::COOKIE, whole);
+        }
+    }
+}
+
+/// What may not come after a body: where a message goes, where it ends, and who sent it, were said before it.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    remove_connection_headers(trailers);
+    remove_forwarding_claims(trailers);
+    for name in [header::CONTENT_LENGTH, header::HOST, header::TRAILER, header::AUTHORIZATION, header::COOKIE]
+    {
+        trailers.remove(name);
     }
 }
 
@@ -134,7 +189,11 @@ fn upgrade(parts: &Parts) -> Upgrade {
         && parts.headers.get_all(header::UPGRADE).iter().count() == 1
         && !names(&parts.headers, &header::UPGRADE, "h2c")
         && !parts.headers.contains_key(&HTTP2_SETTINGS);
-    if asked { Upgrade::Asked } else { Upgrade::No }
+    match asked {
+        true if names(&parts.headers, &header::UPGRADE, "websocket") => Upgrade::Asked(Protocol::WebSocket),
+        true => Upgrade::Asked(Protocol::Other),
+        false => Upgrade::No,
+    }
 }
 
 /// Whether a list of words has this one, whatever the case.
@@ -211,8 +270,8 @@ mod tests {
 
     fn sent(request: hyper::http::request::Builder) -> Result<(Upgrade, Parts), StatusCode> {
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let peer = Peer::new("203.0.113.7".parse().unwrap());
-        to_service(&mut parts, &peer).map(|upgrade| (upgrade, parts)).map_err(|(status, _)| status)
+        let peer = Peer::new("203.0.113.7".parse().unwrap(), Scheme::Http);
+        to_service(&mut parts, &peer).map(|upgrade| (upgrade, parts)).map_err(|refusal| refusal.status)
     }
 
     fn get() -> hyper::http::request::Builder {
@@ -242,9 +301,9 @@ mod tests {
 
     #[test]
     fn an_ipv6_peer_is_quoted() {
-        let peer = Peer::new("2001:db8::1".parse().unwrap());
+        let peer = Peer::new("2001:db8::1".parse().unwrap(), Scheme::Http);
         assert_eq!(peer.node, "\"[2001:db8::1]\"");
-        assert_eq!(Peer::new("::ffff:192.0.2.1".parse().unwrap()).node, "192.0.2.1");
+        assert_eq!(Peer::new("::ffff:192.0.2.1".parse().unwrap(), Scheme::Http).node, "192.0.2.1");
     }
 
     #[test]
@@ -272,21 +331,11 @@ mod tests {
         let (upgrade, parts) = sent(asks("websocket")).expect("served");
         assert_eq!(
             (upgrade, &parts.headers["upgrade"]),
-            (Upgrade::Asked, &HeaderValue::from_static("websocket"))
+            (Upgrade::Asked(Protocol::WebSocket), &HeaderValue::from_static("websocket"))
         );
         let (upgrade, parts) = sent(asks("h2c").header("http2-settings", "AAMAAABk")).expect("served");
         assert_eq!(upgrade, Upgrade::No);
         assert!(!parts.headers.contains_key("upgrade") && !parts.headers.contains_key("http2-settings"));
-    }
-
-    #[test]
-    fn two_lengths_are_refused() {
-        let both = get().header("transfer-encoding", "chunked").header("content-length", "5");
-        assert_eq!(sent(both).unwrap_err(), StatusCode::BAD_REQUEST);
-        let gzip = get().header("transfer-encoding", "gzip, chunked");
-        assert_eq!(sent(gzip).unwrap_err(), StatusCode::NOT_IMPLEMENTED);
-        let twice = get().header("transfer-encoding", "chunked").header("transfer-encoding", "chunked");
-        assert_eq!(sent(twice).unwrap_err(), StatusCode::NOT_IMPLEMENTED);
     }
 
     #[test]
@@ -299,10 +348,47 @@ mod tests {
     }
 
     #[test]
-    fn an_absolute_target_becomes_a_path() {
-        let (_, parts) =
-            sent(Request::get("http://real.example/x?y").header("host", "other")).expect("served");
-        assert_eq!(parts.uri, "/x?y");
-        assert_eq!(parts.headers["host"], "real.example");
+    fn an_absolute_target_becomes_a_path_and_names_the_same_host() {
+        let to = |host: &str| sent(Request::get("http://Real.example/x?y").header("host", host));
+        for host in ["real.example", "REAL.example:80"] {
+            let (_, parts) = to(host).expect("served");
+            assert_eq!(
+                (parts.uri.to_string().as_str(), &parts.headers["host"]),
+                ("/x?y", &HeaderValue::from_static("Real.example"))
+            );
+        }
+        for host in ["other", "real.example:81", "real.example:443"] {
+            assert_eq!(to(host).unwrap_err(), StatusCode::BAD_REQUEST, "{host}");
+        }
+    }
+
+    #[test]
+    fn http2_becomes_http1() {
+        let (_, parts) = sent(
+            Request::get("http://shop.example/a")
+                .version(Version::HTTP_2)
+                .header("cookie", "a=1")
+                .header("cookie", "b=2")
+                .header("te", "trailers"),
+        )
+        .expect("served");
+        assert_eq!((parts.version, parts.uri.to_string().as_str()), (Version::HTTP_11, "/a"));
+        assert_eq!(
+            (&parts.headers["host"], &parts.headers["te"]),
+            (&HeaderValue::from_static("shop.example"), &HeaderValue::from_static("trailers"))
+        );
+        let cookies: Vec<_> = parts.headers.get_all("cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; b=2"]);
+        assert_eq!(sent(Request::get("/").version(Version::HTTP_2)).unwrap_err(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn trailers_say_nothing_that_a_header_says() {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-forwarded-for", "content-length", "transfer-encoding", "host", "forwarded", "x-sum"] {
+            trailers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        clean_trailers(&mut trailers);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-sum"]);
     }
 }

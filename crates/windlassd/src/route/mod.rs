@@ -5,13 +5,25 @@
 //! have one writer each.
 
 mod body;
+mod door;
+mod downstream;
 mod flight;
 mod forward;
+mod frames;
+mod framing;
+mod head;
 mod headers;
+mod local;
+mod patience;
 mod pool;
+mod serve;
+mod settings;
+mod socket;
+mod streams;
 mod table;
 mod tally;
 mod tunnel;
+mod wire;
 mod worker;
 
 use std::io;
@@ -26,6 +38,9 @@ use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use windlass_domain::release::Sequence;
 
+use self::door::Door;
+pub(crate) use self::door::DoorSum;
+use self::settings::Settings;
 pub(crate) use self::table::{Lane, Table, Upstream};
 pub(crate) use self::tally::{BUCKETS, CODES, Sum, Tally};
 use self::worker::Command;
@@ -42,9 +57,11 @@ pub(crate) struct Router {
     version: AtomicU64,
     published: watch::Sender<u64>,
     workers: Vec<Worker>,
+    settings: Mutex<Arc<Settings>>,
     nowhere: Arc<Tally>,
     /// What the workers accept from. They hold copies, so that another agent can be given these.
     listeners: Mutex<Vec<TcpListener>>,
+    door: Arc<Door>,
 }
 
 struct Worker {
@@ -78,6 +95,7 @@ impl Router {
         let cpus = usable_cpus();
         let count = threads.map_or(cpus.len().clamp(1, MOST), usize::from);
         let nowhere = Arc::new(Tally::new(count));
+        let door = Arc::<Door>::default();
         let table = Arc::new(ArcSwap::from_pointee(Table::empty()));
         let (published, _) = watch::channel(0);
         let mut workers = Vec::with_capacity(count);
@@ -93,14 +111,23 @@ impl Router {
                 saw,
                 orders,
                 nowhere: Arc::clone(&nowhere),
+                door: Arc::clone(&door),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("route-{index}"))
                 .spawn(move || worker::run(seat))?;
             workers.push(Worker { commands, seen, thread: Mutex::new(Some(thread)) });
         }
-        let listeners = Mutex::default();
-        Ok(Self { table, version: AtomicU64::new(0), published, workers, nowhere, listeners })
+        Ok(Self {
+            table,
+            version: AtomicU64::new(0),
+            published,
+            workers,
+            settings: Mutex::default(),
+            nowhere,
+            door,
+            listeners: Mutex::default(),
+        })
     }
 
     /// A tally for one more revision.
@@ -111,6 +138,11 @@ impl Router {
     /// What was counted of requests that no revision was there for.
     pub(crate) fn nowhere(&self) -> &Tally {
         &self.nowhere
+    }
+
+    /// What was counted of connections.
+    pub(crate) fn door(&self) -> DoorSum {
+        self.door.sum()
     }
 
     /// Listens on an address, by one listener a worker, and returns the real one. An address that anybody else
@@ -167,7 +199,8 @@ impl Router {
     /// Makes a table the one that the next requests go by, and returns its version.
     pub(crate) fn publish(&self, lanes: Vec<Lane>) -> u64 {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-        self.table.store(Arc::new(Table::new(version, lanes)));
+        let settings = Arc::clone(&self.settings.lock().expect("no panic holds it"));
+        self.table.store(Arc::new(Table::new(version, lanes, settings)));
         self.published.send_replace(version);
         version
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::header::HeaderValue;
 use windlass_domain::release::Sequence;
 
+use super::settings::Settings;
 use super::tally::Tally;
 
 /// The weights and the instances behind them.
@@ -14,6 +15,7 @@ pub(crate) struct Table {
     version: u64,
     lanes: Vec<Lane>,
     whole: u64,
+    settings: Arc<Settings>,
 }
 
 /// One revision that gets requests.
@@ -50,14 +52,19 @@ impl Lane {
 
 impl Table {
     /// Nothing is served.
-    pub(crate) const fn empty() -> Self {
-        Self { version: 0, lanes: Vec::new(), whole: 0 }
+    pub(crate) fn empty() -> Self {
+        Self::new(0, Vec::new(), Arc::default())
     }
 
-    pub(crate) fn new(version: u64, mut lanes: Vec<Lane>) -> Self {
+    pub(crate) fn new(version: u64, mut lanes: Vec<Lane>, settings: Arc<Settings>) -> Self {
         lanes.retain(|lane| lane.weight > 0);
         let whole = lanes.iter().map(|lane| u64::from(lane.weight)).sum();
-        Self { version, lanes, whole }
+        Self { version, lanes, whole, settings }
+    }
+
+    /// How requests are treated, wherever they go.
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     pub(crate) const fn version(&self) -> u64 {
@@ -72,20 +79,16 @@ impl Table {
     /// The lanes for a request, the one to try first, first: the lane at `point` of the whole, then the others, and
     /// of all these only those with a ready instance. Where none has one, the lane at `point` alone, which tells
     /// whose failure it is.
-    pub(crate) fn lanes_for(&self, point: u64) -> Vec<&Lane> {
-        let Some(chosen) = self.lane_at(point) else { return Vec::new() };
-        let others = (0..self.lanes.len()).filter(|index| *index != chosen);
-        let mut lanes: Vec<&Lane> = Vec::with_capacity(self.lanes.len());
-        lanes.extend(
-            std::iter::once(chosen)
-                .chain(others)
-                .map(|index| &self.lanes[index])
-                .filter(|lane| !lane.upstreams.is_empty()),
-        );
-        if lanes.is_empty() {
-            lanes.push(&self.lanes[chosen]);
-        }
-        lanes
+    pub(crate) fn lanes_for(&self, point: u64) -> impl Iterator<Item = &Lane> {
+        let chosen = self.lane_at(point);
+        let others = (0..self.lanes.len()).filter(move |index| Some(*index) != chosen);
+        let nobody = self.lanes.iter().all(|lane| lane.upstreams.is_empty());
+        chosen
+            .into_iter()
+            .chain(others)
+            .map(|index| &self.lanes[index])
+            .filter(move |lane| nobody || !lane.upstreams.is_empty())
+            .take(if nobody { 1 } else { usize::MAX })
     }
 
     fn lane_at(&self, point: u64) -> Option<usize> {
@@ -138,7 +141,7 @@ mod tests {
         let mut points = Points::of_worker(0);
         let mut shares = [0; 3];
         for _ in 0..requests {
-            let lane = table.lanes_for(points.next())[0];
+            let lane = table.lanes_for(points.next()).next().unwrap();
             shares[usize::try_from(lane.revision.0).unwrap()] += 1;
         }
         shares
@@ -146,22 +149,22 @@ mod tests {
 
     #[test]
     fn small_samples_are_fair() {
-        let table = Table::new(1, vec![lane(1, 7000, true), lane(2, 3000, true)]);
+        let table = Table::new(1, vec![lane(1, 7000, true), lane(2, 3000, true)], Arc::default());
         for requests in [10, 20, 50, 100, 1000] {
             let [_, first, _] = shares(&table, requests);
             assert!(first.abs_diff(requests * 7 / 10) <= 1, "{first} of {requests}");
         }
-        let canary = Table::new(1, vec![lane(1, 9900, true), lane(2, 100, true)]);
+        let canary = Table::new(1, vec![lane(1, 9900, true), lane(2, 100, true)], Arc::default());
         assert!(shares(&canary, 1000)[2].abs_diff(10) <= 1);
     }
 
     #[test]
     fn a_client_that_alternates_meets_both_revisions_with_both_kinds() {
-        let table = Table::new(1, vec![lane(1, 5000, true), lane(2, 5000, true)]);
+        let table = Table::new(1, vec![lane(1, 5000, true), lane(2, 5000, true)], Arc::default());
         let mut points = Points::of_worker(0);
         let even: Vec<u64> = (0..200)
             .map(|_| (points.next(), points.next()).0)
-            .map(|point| table.lanes_for(point)[0].revision.0)
+            .map(|point| table.lanes_for(point).next().unwrap().revision.0)
             .collect();
         let first = even.iter().filter(|revision| **revision == 1).count();
         assert!((90..=110).contains(&first), "{first} of 200");
@@ -169,15 +172,15 @@ mod tests {
 
     #[test]
     fn a_revision_without_a_ready_instance_is_passed_over() {
-        let table = Table::new(1, vec![lane(1, 5000, false), lane(2, 5000, true)]);
+        let table = Table::new(1, vec![lane(1, 5000, false), lane(2, 5000, true)], Arc::default());
         assert_eq!(shares(&table, 100), [0, 0, 100]);
     }
 
     #[test]
     fn where_nobody_is_ready_the_failure_is_the_chosen_ones() {
-        let table = Table::new(1, vec![lane(1, 5000, false), lane(2, 5000, false)]);
+        let table = Table::new(1, vec![lane(1, 5000, false), lane(2, 5000, false)], Arc::default());
         let [_, first, second] = shares(&table, 100);
         assert!(first.abs_diff(50) <= 1 && second.abs_diff(50) <= 1);
-        assert!(Table::empty().lanes_for(7).is_empty());
+        assert!(Table::empty().lanes_for(7).next().is_none());
     }
 }

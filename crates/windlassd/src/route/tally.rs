@@ -33,6 +33,10 @@ pub(super) struct Shard {
     pub(super) failed: Count,
     pub(super) retries: Count,
     pub(super) upgrades: Count,
+    pub(super) cut: Count,
+    pub(super) late: Count,
+    pub(super) received: Count,
+    pub(super) sent: Count,
     buckets: [Count; 22],
     micros: Count,
 }
@@ -83,6 +87,14 @@ pub(crate) struct Sum {
     pub(crate) retries: u64,
     /// Connections that were upgraded.
     pub(crate) upgrades: u64,
+    /// Requests and tunnels that were cut off when the time to drain was over.
+    pub(crate) cut: u64,
+    /// Of the bad ones, those that took longer than a request may.
+    pub(crate) late: u64,
+    /// Bytes of bodies and tunnels that came from clients.
+    pub(crate) received: u64,
+    /// Bytes of bodies and tunnels that went to clients.
+    pub(crate) sent: u64,
     /// Answers by duration, not yet cumulated; the last is beyond all [`BUCKETS`].
     pub(crate) buckets: [u64; 22],
     /// The sum of the durations.
@@ -92,7 +104,8 @@ pub(crate) struct Sum {
 impl Sum {
     /// For the agent's state.
     pub(crate) fn counts(&self) -> Counts {
-        Counts { requests: self.codes[..ABORTED].iter().sum(), bad: self.bad, failed: self.failed }
+        let requests = self.codes[..ABORTED].iter().sum();
+        Counts { requests, bad: self.bad, failed: self.failed, cut: self.cut }
     }
 }
 
@@ -120,6 +133,10 @@ impl Tally {
             sum.failed += shard.failed.get();
             sum.retries += shard.retries.get();
             sum.upgrades += shard.upgrades.get();
+            sum.cut += shard.cut.get();
+            sum.late += shard.late.get();
+            sum.received = sum.received.wrapping_add(shard.received.get());
+            sum.sent = sum.sent.wrapping_add(shard.sent.get());
             sum.micros = sum.micros.saturating_add(shard.micros.get());
         }
         sum
@@ -140,9 +157,12 @@ mod tests {
         tally.shard(1).codes[4].up();
         tally.shard(1).codes[ABORTED].up();
         tally.shard(1).bad.up();
+        tally.shard(0).cut.up();
+        tally.shard(0).received.add(3);
+        tally.shard(1).received.add(4);
         let sum = tally.sum();
-        assert_eq!(sum.in_flight, 1);
-        assert_eq!(sum.counts(), Counts { requests: 2, bad: 1, failed: 0 });
+        assert_eq!((sum.in_flight, sum.received), (1, 7));
+        assert_eq!(sum.counts(), Counts { requests: 2, bad: 1, failed: 0, cut: 1 });
     }
 
     #[test]

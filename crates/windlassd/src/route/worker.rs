@@ -1,42 +1,37 @@
 //! One worker: a thread with its own listener, runtime, connections and place in every tally.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::{ArcSwap, Guard};
-use hyper::StatusCode;
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use arc_swap::ArcSwap;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::MissedTickBehavior;
 use windlass_domain::release::Sequence;
 
 use super::Leave;
-use super::flight::{Downstream, Flight};
-use super::forward::forward;
-use super::headers::Peer;
-use super::pool::Pool;
-use super::table::{Points, Table};
+use super::door::Door;
+use super::downstream::{Downstream, Order, Phase};
+use super::local::Local;
+use super::serve::serve;
+use super::socket::Socket;
+use super::table::Table;
 use super::tally::Tally;
-use super::tunnel::Tunnels;
 
-/// How long a client may take over the head of a request, or keep a connection idle.
-const HEAD: Duration = Duration::from_secs(75);
-
-/// How often idle connections are looked through.
+/// How often connections are looked at, and how often idle ones to instances.
+pub(super) const TICK: Duration = Duration::from_millis(250);
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long tunnels may take to end at the end of the agent.
+const FAREWELL: Duration = Duration::from_millis(1500);
+
+/// What a client that is turned away is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\ncontent-length: 31\r\nconnection: close\r\n\r\nthere are too many connections\n";
 
 /// What a worker is told.
 pub(super) enum Command {
@@ -59,69 +54,7 @@ pub(super) struct Seat {
     pub(super) saw: watch::Sender<u64>,
     pub(super) orders: mpsc::UnboundedReceiver<Command>,
     pub(super) nowhere: Arc<Tally>,
-}
-
-/// What the tasks of one worker share.
-pub(super) struct Local {
-    index: usize,
-    table: Arc<ArcSwap<Table>>,
-    points: RefCell<Points>,
-    turns: RefCell<HashMap<Sequence, usize>>,
-    pool: Rc<Pool>,
-    tunnels: Rc<Tunnels>,
-    nowhere: Arc<Tally>,
-    connections: RefCell<HashMap<u64, (Rc<Downstream>, AbortHandle)>>,
-    accepted: Cell<u64>,
-    /// Whether each connection ends with its next answer.
-    parting: Cell<bool>,
-    closing: watch::Sender<bool>,
-}
-
-impl Local {
-    pub(super) const fn index(&self) -> usize {
-        self.index
-    }
-
-    pub(super) fn table(&self) -> Guard<Arc<Table>> {
-        self.table.load()
-    }
-
-    pub(super) fn next_point(&self) -> u64 {
-        self.points.borrow_mut().next()
-    }
-
-    /// Counts up, so that the instances of a revision take turns.
-    pub(super) fn turn(&self, revision: Sequence) -> usize {
-        let mut turns = self.turns.borrow_mut();
-        let turn = turns.entry(revision).or_insert(self.index);
-        *turn = turn.wrapping_add(1);
-        *turn
-    }
-
-    pub(super) const fn pool(&self) -> &Rc<Pool> {
-        &self.pool
-    }
-
-    pub(super) const fn nowhere(&self) -> &Arc<Tally> {
-        &self.nowhere
-    }
-
-    pub(super) fn tunnel(&self, revision: Sequence, client: OnUpgrade, service: OnUpgrade, flight: Flight) {
-        self.tunnels.join(revision, client, service, flight);
-    }
-
-    fn cut(&self, revision: Sequence) {
-        self.tunnels.cut(revision);
-        for (downstream, task) in self.connections.borrow().values() {
-            if downstream.serving() == Some(revision) {
-                task.abort();
-            }
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.connections.borrow().is_empty() && self.tunnels.is_empty()
-    }
+    pub(super) door: Arc<Door>,
 }
 
 /// Works until it is told to stop.
@@ -140,32 +73,22 @@ pub(super) fn run(seat: Seat) {
 }
 
 async fn work(seat: Seat) {
-    let Seat { index, table, mut published, saw, mut orders, nowhere, .. } = seat;
-    let pool = Rc::new(Pool::new(Arc::clone(&table)));
-    let local = Rc::new(Local {
-        index,
-        table,
-        points: RefCell::new(Points::of_worker(index)),
-        turns: RefCell::default(),
-        pool,
-        tunnels: Rc::default(),
-        nowhere,
-        connections: RefCell::default(),
-        accepted: Cell::new(0),
-        parting: Cell::new(false),
-        closing: watch::Sender::new(false),
-    });
+    let Seat { index, table, mut published, saw, mut orders, nowhere, door, .. } = seat;
+    let local = Rc::new(Local::new(index, table, nowhere, door));
     let mut accepting: Vec<JoinHandle<()>> = Vec::new();
-    let mut sweep = tokio::time::interval(SWEEP);
     let mut leaving: Option<Leaving> = None;
+    let mut sweep = tokio::time::interval(SWEEP);
+    let mut look = tokio::time::interval(TICK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = sweep.tick() => local.pool.sweep(),
+            _ = sweep.tick() => local.pool().sweep(),
+            _ = look.tick() => local.look(),
             Ok(()) = published.changed() => {
                 published.mark_unchanged();
                 // Choosing a revision does not wait, so every later choice on this thread is made by this table.
                 let version = local.table().version();
-                local.pool.sweep();
+                local.pool().sweep();
                 saw.send_replace(version);
             }
             order = orders.recv() => match order {
@@ -177,14 +100,14 @@ async fn work(seat: Seat) {
                 }
                 Some(Command::Stop(leave)) => {
                     end(std::mem::take(&mut accepting));
-                    local.parting.set(true);
+                    local.part();
                     leaving = Some(Leaving::from_now(leave));
                 }
                 None => break,
             },
             () = tokio::time::sleep(LOOK), if leaving.is_some() => {}
         }
-        if leaving.as_ref().is_some_and(|leaving| leaving.is_over(&local)) {
+        if leaving.as_mut().is_some_and(|leaving| leaving.is_over(&local)) {
             break;
         }
     }
@@ -194,24 +117,41 @@ async fn work(seat: Seat) {
 /// How often a worker that ends looks whether there is anything left.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// When what is left is closed, and when it is given up.
+/// What is left at the end, and until when.
 struct Leaving {
-    close: Instant,
-    give_up: Instant,
+    /// What happens next, and when: what rests is closed, tunnels are, and what is left is given up.
+    next: Farewell,
+    at: Instant,
+    grace: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    Close,
+    Cut,
+    GiveUp,
 }
 
 impl Leaving {
     fn from_now(leave: Leave) -> Self {
-        let close = Instant::now() + leave.parting;
-        Self { close, give_up: close + leave.grace }
+        Self { next: Farewell::Close, at: Instant::now() + leave.parting, grace: leave.grace }
     }
 
-    fn is_over(&self, local: &Local) -> bool {
-        let now = Instant::now();
-        if now >= self.close {
-            local.closing.send_replace(true);
+    fn is_over(&mut self, local: &Local) -> bool {
+        if Instant::now() >= self.at {
+            match self.next {
+                Farewell::Close => {
+                    local.close();
+                    (self.next, self.at) = (Farewell::Cut, self.at + self.grace);
+                }
+                Farewell::Cut => {
+                    local.order(Order::Cut);
+                    (self.next, self.at) = (Farewell::GiveUp, self.at + FAREWELL);
+                }
+                Farewell::GiveUp => return true,
+            }
         }
-        now >= self.give_up || local.is_idle()
+        local.is_idle()
     }
 }
 
@@ -254,58 +194,40 @@ async fn accept(local: Rc<Local>, listener: TcpListener) {
 }
 
 fn admit(local: &Rc<Local>, stream: TcpStream, peer: SocketAddr) {
-    let id = local.accepted.replace(local.accepted.get() + 1);
-    let downstream = Rc::new(Downstream::default());
-    let here = Rc::clone(local);
-    let serving = Rc::clone(&downstream);
-    let task = spawn_local(async move {
-        let _listed = Listed { local: Rc::clone(&here), id };
-        serve(here, stream, peer, serving).await;
-    });
-    local.connections.borrow_mut().insert(id, (downstream, task.abort_handle()));
-}
-
-struct Listed {
-    local: Rc<Local>,
-    id: u64,
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.local.connections.borrow_mut().remove(&self.id);
+    let entered = Entered(Arc::clone(local.door()));
+    if !local.door().enter(local.table().settings().limits.connections) {
+        // What fits into a new socket's buffer is sent at once; whatever does not is not worth waiting for.
+        let _ = stream.try_write(FULL);
+        return;
     }
-}
-
-async fn serve(local: Rc<Local>, stream: TcpStream, peer: SocketAddr, downstream: Rc<Downstream>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let mut closing = local.closing.subscribe();
-    let peer = Rc::new(Peer::new(peer.ip()));
-    let service = service_fn(move |request| {
-        let local = Rc::clone(&local);
-        let answer = forward(Rc::clone(&local), Rc::clone(&peer), Rc::clone(&downstream), request);
-        async move {
-            let mut answer = answer.await?;
-            // A client that is told so does not ask again on this connection; one that finds it closed might have.
-            if local.parting.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(answer)
-        }
+    let downstream = local.downstream(Phase::Parked);
+    let here = Rc::clone(local);
+    let of = Rc::clone(&downstream);
+    local.start(downstream, async move {
+        let _entered = entered;
+        let handoff = Handoffs(Rc::clone(&of));
+        serve(here, Socket::Plain(stream), peer.ip(), of).await;
+        drop(handoff);
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        // What goes wrong on a client's connection was counted where it was noticed.
-        _ = connection.as_mut() => return,
-        _ = closing.wait_for(|closing| *closing) => {}
+}
+
+/// A connection that is counted as open.
+struct Entered(Arc<Door>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.leave();
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+}
+
+/// A handoff that nobody took holds on to the connection that holds it.
+struct Handoffs(Rc<Downstream>);
+
+impl Drop for Handoffs {
+    fn drop(&mut self) {
+        drop(self.0.take_handoff());
+    }
 }

@@ -4,12 +4,15 @@
 
 mod control;
 mod http;
+mod http2;
 mod ledger;
 mod metrics;
 mod recovery;
 mod release;
 mod rollouts;
+mod smuggling;
 mod support;
 mod tools;
 mod traffic;
 mod usage;
+mod websocket;

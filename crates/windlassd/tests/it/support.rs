@@ -103,6 +103,11 @@ impl Agent {
         self.runtime.block_on(self.client().post(path, body, PATIENCE))
     }
 
+    /// Runs what a test's own clients do.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(crate) fn state(&self) -> AgentState {
         self.get("/v1/state").unwrap()
     }
