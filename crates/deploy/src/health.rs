@@ -94,7 +94,7 @@ fn source(driver: &dyn Driver) -> Source {
 impl Judge for Health {
     async fn judge(&self, question: Question<'_>) -> Judged {
         let split = question.weight < Weights::WHOLE && question.plan.anchor().is_some();
-        let new = question.plan.release.sequence;
+        let new = question.revision;
         let base_url = match self.driver.observe().await {
             Ok(seen) => seen.url,
             Err(error) => return Judged::Unknown { why: format!("cannot judge {new}: {error}") },

@@ -85,13 +85,18 @@ impl<'a> Candidate<'a> {
         let release = self.release(history.next_sequence());
         let way_back = self.way_back(history, seen, no_way_back)?;
         reads_todays_data(history, release.schema)?;
-        let old = history.live().map(|commit| commit.revision);
+        let old = history.live_release().map(|live| (live.sequence, instances(live)));
         let takeover = Takeover {
             new: release.sequence,
             old,
             instances: self.reached.terms.instances,
             verify: self.environment.verify.is_some(),
-            keep: history.keep(release.sequence, self.environment.keep),
+            migrate: self.located.policy.release.migrate.clone(),
+            hosts: self.environment.target.hosts().to_vec(),
+            hooks: self.environment.hooks.clone(),
+            prove: self.environment.prove_rollback,
+            keep: history.keep(release.sequence, self.environment.keep.releases),
+            warm: history.warm(release.sequence, self.environment.keep.warm),
         };
         let steps = compile(&self.environment.strategy, &takeover);
         no_fake_shares(&steps, self.reached.driver.capabilities())?;
@@ -102,6 +107,7 @@ impl<'a> Candidate<'a> {
             strategy: self.environment.strategy.clone(),
             steps,
             clocks: self.environment.clocks,
+            hooks: self.environment.revert_hooks(),
             release,
         })
     }
@@ -145,7 +151,7 @@ impl<'a> Candidate<'a> {
 
 /// A target that can only flip is never asked for a share of the requests.
 fn no_fake_shares(steps: &[Step], capabilities: Capabilities) -> Result<()> {
-    let splits = |step: &&Step| matches!(step, Step::Shift { weights } if weights.0.len() > 1);
+    let splits = |step: &&Step| matches!(step, Step::Shift { weights, .. } if weights.0.len() > 1);
     match steps.iter().find(splits) {
         Some(step) if !capabilities.weights => {
             let kind = capabilities.kind;
@@ -186,8 +192,8 @@ mod tests {
     use super::*;
 
     fn judged(strategy: &Strategy, instances: u16, weights: bool) -> Result<()> {
-        let (new, old) = (Sequence(2), Some(Sequence(1)));
-        let steps = compile(strategy, &Takeover { new, old, instances, verify: false, keep: vec![new] });
+        let old = Some((Sequence(1), instances));
+        let steps = compile(strategy, &Takeover::bare(Sequence(2), old, instances));
         no_fake_shares(&steps, Capabilities { kind: "exec", weights })
     }
 

@@ -59,7 +59,7 @@ fn every_key_has_a_value_that_is_read() {
     let Target::Host(host) = &policy.environments[0].target else { panic!("a host") };
     assert_eq!(host.run[3..], ["8080", "true"], "numbers and booleans are the text that was written");
     assert_eq!(host.env["WORKERS"], "4");
-    assert_eq!(policy.environments[0].keep, 0);
+    assert_eq!(policy.environments[0].keep.releases, 0);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use windlass_domain::policy::{METRICS, Policy, SHAPES, TOPICS, json_schema};
 const CHECKED_IN: &str = include_str!("../../../docs/schema/windlass.schema.json");
 const PAGE: &str = include_str!("../../../docs/windlass-yml.md");
 
-const GOOD: [(&str, &str); 4] = [
+const GOOD: [(&str, &str); 5] = [
+    ("around.yml", include_str!("policies/good/around.yml")),
     ("design.yml", include_str!("policies/good/design.yml")),
     ("full.yml", include_str!("policies/good/full.yml")),
     ("long.yml", include_str!("policies/good/long.yml")),
@@ -85,6 +86,37 @@ fn bad_shapes_are_refused_by_parser_and_schema() {
         ("from: 2026-12-20,", "from: tomorrow,"),
         ("namespace: shop", "namespace: Shop"),
     ];
+    refused(good, &cases);
+    let around = [
+        ("up: [bin/shop, migrate]", "up: []"),
+        ("reversible: true, ", ""),
+        ("timeout: 10m", "timeout: 10"),
+        ("/etc/shop/db", "hunter2"),
+        ("memory: 512MiB", "memory: 512"),
+        ("cpu: 1.5", "cpu: 0"),
+        ("cpu: 1.5", "cpu: many"),
+        ("size: 20MiB", "size: 20Mb"),
+        ("keep: 9", "keep: 1001"),
+        ("certificate: /etc/shop/fullchain.pem, ", ""),
+        ("connections: 500", "connections: 0"),
+        ("sticky: { cookie: shop-revision }", "sticky: {}"),
+        ("sticky: { cookie: shop-revision }", "sticky: { cookie: a, header: b }"),
+        ("cookie: shop-revision", "cookie: \"shop revision\""),
+        ("token: /etc/shop/testers, ", ""),
+        ("{ pause: 30m }", "{ settle: false }"),
+        ("batch: 1,", "batch: 0,"),
+        ("settle: false, verify: false", "settle: perhaps"),
+        ("before: shift", "before: lunch"),
+        ("{ after: commit, ", "{ "),
+        ("{ after: commit, ", "{ after: commit, before: shift, "),
+        ("prove_rollback: true", "prove_rollback: staging"),
+        ("releases: 5", "releases: 1001"),
+    ];
+    refused(include_str!("policies/good/around.yml"), &around);
+}
+
+/// What neither the parser nor the schema takes once a text in a good policy is replaced.
+fn refused(good: &str, cases: &[(&str, &str)]) {
     assert!(valid(good) && Policy::parse(good).is_ok());
     for (from, to) in cases {
         assert!(good.contains(from), "{from}");

@@ -35,14 +35,13 @@ pub(crate) fn plan(
         .hint(format!("staged are: {}", list(seen.revisions.iter().map(|(staged, _)| *staged)))));
     }
     reads_todays_data(history, &release)?;
-    let takeover = Takeover {
-        new: to,
-        old: Some(live),
-        instances: instances(&release),
-        verify: false,
-        keep: history.keep(to, environment.keep),
-    };
     let current = history.releases.get(&live);
+    let takeover = Takeover {
+        hooks: environment.hooks.clone(),
+        keep: history.keep(to, environment.keep.releases),
+        warm: history.warm(to, environment.keep.warm),
+        ..Takeover::bare(to, Some((live, current.map_or(1, instances))), instances(&release))
+    };
     // After a stuck rollout the way leads to what the ledger calls live, and there is nothing else to return to.
     let way_back = if to == live {
         WayBack::None
@@ -56,6 +55,7 @@ pub(crate) fn plan(
         strategy: Strategy::BlueGreen { bake: Span::millis(0) },
         steps: compile_rollback(&takeover),
         clocks: environment.clocks,
+        hooks: environment.revert_hooks(),
         release,
     })
 }

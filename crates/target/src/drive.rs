@@ -185,9 +185,10 @@ async fn bring_about(
     judge: &dyn Judge,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<Effect, DriverError> {
-    if let Step::Verify { weight, bake } = step {
+    if let Step::Verify { revision, weight, bake } = step {
         let plan = &fenced.history.rollouts.last().expect("a step is of a rollout").plan;
-        let question = Question { plan, weight: *weight, bake: *bake, until, stop: stop.clone() };
+        let revision = revision.unwrap_or(plan.release.sequence);
+        let question = Question { plan, revision, weight: *weight, bake: *bake, until, stop: stop.clone() };
         return Ok(match judge.judge(question).await {
             Judged::Passed { note } => Effect::Finished(Finished::Done { note }),
             Judged::Failed { why } => Effect::Finished(Finished::Failed { why }),
@@ -195,6 +196,11 @@ async fn bring_about(
             Judged::Unknown { why } => Effect::Unknown(why),
             Judged::Stopped => Effect::Stopped,
         });
+    }
+    if let Step::Hook { name, .. } = step {
+        return Ok(Effect::Finished(Finished::Failed {
+            why: format!("this build cannot run hooks: {name}"),
+        }));
     }
     let applied = fenced.driver.apply(&fenced.lease, step);
     let hurried = async {

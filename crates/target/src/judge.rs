@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use windlass_domain::policy::Span;
+use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Plan;
 
 /// What is asked.
@@ -11,7 +12,9 @@ use windlass_domain::rollout::Plan;
 pub struct Question<'a> {
     /// The rollout.
     pub plan: &'a Plan,
-    /// The new revision's weight while it is judged, in hundredths of a percent.
+    /// The revision that is judged.
+    pub revision: Sequence,
+    /// Its weight while it is judged, in hundredths of a percent.
     pub weight: u16,
     /// The least time that it is watched.
     pub bake: Span,
@@ -24,7 +27,7 @@ pub struct Question<'a> {
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {
-    /// The new revision holds.
+    /// The revision holds.
     Passed {
         /// What was seen, for people.
         note: String,

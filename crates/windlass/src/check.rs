@@ -97,6 +97,7 @@ fn checked(environment: &Environment) -> Checked {
         Strategy::Rolling { .. } => "rolling",
         Strategy::BlueGreen { .. } => "blue-green",
         Strategy::Canary { .. } => "canary",
+        Strategy::Custom { .. } => "custom",
     };
     Checked {
         name: environment.name.clone(),

@@ -62,14 +62,15 @@ impl Permit {
     async fn run(&mut self, step: Step, package: Option<Package>) -> Result<Applied, Rejected> {
         self.check()?;
         let note = match step {
-            Step::Stage { revision, instances } => self.stage(revision, instances, package).await?,
-            Step::AwaitReady { revision, instances } => self.await_ready(revision, instances).await?,
-            Step::Shift { weights } => self.shift(weights).await?,
+            Step::Stage { revision, instances, .. } => self.stage(revision, instances, package).await?,
+            Step::AwaitReady { revision, instances, .. } => self.await_ready(revision, instances).await?,
+            Step::Shift { weights, .. } => self.shift(weights).await?,
             Step::Settle => self.settle().await?,
             Step::Commit { revision } => self.commit(revision)?,
-            Step::Retire { live, keep } => self.retire(live, &keep).await?,
+            Step::Retire { live, warm, keep } => self.retire(live, &warm, &keep).await?,
             Step::Withdraw { revision } => self.withdraw(revision).await?,
-            Step::Verify { .. } | Step::Pause { .. } => {
+            Step::Migrate { .. } => return Err(judged("this agent cannot migrate".to_owned())),
+            Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {
                 return Err(judged(format!("the run itself does `{}`, not the agent", step.word())));
             }
         };
@@ -212,15 +213,22 @@ impl Permit {
         Ok(format!("{revision} is live"))
     }
 
-    async fn retire(&mut self, live: Sequence, keep: &[Sequence]) -> Result<String, Rejected> {
+    async fn retire(
+        &mut self,
+        live: Sequence,
+        warm: &[Sequence],
+        keep: &[Sequence],
+    ) -> Result<String, Rejected> {
         let fleet = Arc::clone(&self.agent.fleet);
         let others: Vec<Sequence> =
             fleet.revisions().into_iter().filter(|revision| *revision != live).collect();
-        for revision in &others {
+        for revision in others.iter().filter(|revision| !warm.contains(revision)) {
             self.stop(*revision).await?;
         }
         let mut removed = 0;
-        for revision in others.into_iter().filter(|revision| !keep.contains(revision)) {
+        for revision in
+            others.into_iter().filter(|revision| !keep.contains(revision) && !warm.contains(revision))
+        {
             self.check()?;
             let fleet = Arc::clone(&fleet);
             let forgotten = tokio::task::spawn_blocking(move || fleet.forget(revision)).await;
@@ -229,7 +237,8 @@ impl Permit {
                 .map_err(|error| fault(&error))?;
             removed += 1;
         }
-        Ok(format!("only {live} runs; {removed} removed"))
+        let warm: String = warm.iter().map(|revision| format!(", {revision} stays warm")).collect();
+        Ok(format!("{live} runs{warm}; {removed} removed"))
     }
 
     async fn withdraw(&mut self, revision: Sequence) -> Result<String, Rejected> {

@@ -223,4 +223,20 @@ impl History {
         kept.sort_unstable();
         kept
     }
+
+    /// The revisions whose instances stay beside those of `live` when it becomes live: what it replaces first, then
+    /// what was live before that, `count` at most.
+    #[must_use]
+    pub fn warm(&self, live: Sequence, count: u32) -> Vec<Sequence> {
+        let mut warm = Vec::new();
+        for commit in self.commits.iter().rev() {
+            if warm.len() >= usize::try_from(count).unwrap_or(usize::MAX) {
+                break;
+            }
+            if commit.revision != live && !warm.contains(&commit.revision) {
+                warm.push(commit.revision);
+            }
+        }
+        warm
+    }
 }

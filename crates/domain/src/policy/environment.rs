@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, Freeze, Gates, Span, Strategy, Target, Verify};
+use super::{Approval, Freeze, Gates, Hook, HookPhase, Span, Strategy, Target, Verify};
 
 /// A named place that releases enter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +30,35 @@ pub struct Environment {
     pub verify: Option<Verify>,
     /// How long a step, the time without progress, and the whole rollout may take.
     pub clocks: Clocks,
-    /// How many committed revisions stay staged beside the live one and its anchor.
-    pub keep: u32,
+    /// What is run before and after the phases of a rollout.
+    pub hooks: Vec<Hook>,
+    /// Whether each release is rolled back once on purpose, under traffic, before it is committed.
+    pub prove_rollback: bool,
+    /// What stays of earlier releases.
+    pub keep: Keep,
+}
+
+impl Environment {
+    /// The hooks of the way back.
+    #[must_use]
+    pub fn revert_hooks(&self) -> Vec<Hook> {
+        self.hooks.iter().filter(|hook| hook.phase == HookPhase::Revert).cloned().collect()
+    }
+}
+
+/// What stays of the releases that were committed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Keep {
+    /// How many stay staged beside the live one and its anchor, default 3.
+    pub releases: u32,
+    /// How many of them, the anchor first, stay running without requests, so that going back needs no start; default 0.
+    pub warm: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { releases: 3, warm: 0 }
+    }
 }
 
 /// Whether an environment accepts unsigned evidence.

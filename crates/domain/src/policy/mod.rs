@@ -7,6 +7,7 @@ mod bound;
 mod decode;
 mod environment;
 mod gates;
+mod hook;
 mod metric;
 mod problem;
 mod schema;
@@ -25,15 +26,18 @@ use serde::{Deserialize, Serialize};
 pub use self::approval::{Approval, Freeze};
 pub use self::bound::{Bound, Comparison, Quantity};
 pub use self::decode::{SHAPES, Shape};
-pub use self::environment::{Clocks, Environment, EvidenceDemand};
+pub use self::environment::{Clocks, Environment, EvidenceDemand, Keep};
 pub use self::gates::{Condition, Gates};
+pub use self::hook::{Hook, HookPhase, Migrate, When};
 pub use self::metric::{METRICS, Metric, Unit};
 pub use self::problem::Problem;
 pub use self::schema::json_schema;
-pub use self::strategy::Strategy;
-pub use self::target::{ExecTarget, HostTarget, KubernetesTarget, Ready, Target, TargetKind};
+pub use self::strategy::{CustomStep, Strategy};
+pub use self::target::{
+    ExecTarget, HostTarget, KubernetesTarget, Limits, Logs, Ready, Sticky, Target, TargetKind, Testers, Tls,
+};
 pub use self::topics::TOPICS;
-pub use self::units::{Percent, Ratio, Span};
+pub use self::units::{Cores, Percent, Ratio, Size, Span};
 pub use self::verify::{
     ErrorCheck, Expect, LatencyCheck, NoData, OnInconclusive, Probe, ProbeKind, Verify, WarmUp,
 };
@@ -72,7 +76,7 @@ impl Policy {
 }
 
 /// What is released, and how it is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReleasePolicy {
     /// A file, a folder, or an image by digest; relative to `windlass.yml`.
     pub artifact: Option<String>,
@@ -80,6 +84,8 @@ pub struct ReleasePolicy {
     pub config: Vec<String>,
     /// The data schema that it writes and the range that it reads.
     pub schema: Option<Schema>,
+    /// How it brings the data to that schema.
+    pub migrate: Option<Migrate>,
 }
 
 /// A public key and what its signature may vouch for.

@@ -53,6 +53,9 @@ crate::topics! {
     /// Keys that are missing or useless.
     KEYS = "policy.keys": "An environment wants signed evidence and no key is listed that could sign it, or a key vouches for nothing.",
         "Make a key with `windlass keygen` and list its public half under `keys`, or write `evidence: unsigned`.";
+    /// A hook that stands nowhere.
+    HOOKS = "policy.hooks": "A hook names no phase, or stands before one and after another.",
+        "Write `before:` or `after:` with one of stage, migrate, shift, commit, retire and revert.";
     /// A target that cannot be reached.
     TARGET = "policy.target": "A target has an unreadable address, an empty command, or a name that its platform refuses.",
         "Write an address such as 127.0.0.1:8080 and a command as a list: [bin/shop, --port, \"{port}\"].";

@@ -1,4 +1,4 @@
-//! Units: `30m`, `80%`, `1.3x`.
+//! Units: `30m`, `80%`, `1.3x`, `64KiB`, `1.5` cores.
 
 use std::{fmt, time::Duration};
 
@@ -122,5 +122,72 @@ impl Ratio {
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x", self.0)
+    }
+}
+
+/// A number of bytes: `512B`, `64KiB`, `10MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Size(u64);
+
+impl Size {
+    /// So many bytes.
+    #[must_use]
+    pub const fn bytes(count: u64) -> Self {
+        Self(count)
+    }
+
+    /// So many times 1024 bytes.
+    #[must_use]
+    pub const fn kibibytes(count: u64) -> Self {
+        Self(count << 10)
+    }
+
+    /// So many times 1024² bytes.
+    #[must_use]
+    pub const fn mebibytes(count: u64) -> Self {
+        Self(count << 20)
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+        let (unit, size) = units
+            .into_iter()
+            .find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
+            .unwrap_or(("B", 1));
+        write!(f, "{}{unit}", self.0 / size)
+    }
+}
+
+/// How many processor cores, in thousandths: `1.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Cores(u32);
+
+impl Cores {
+    /// `None` for nothing at all.
+    #[must_use]
+    pub const fn thousandths(count: u32) -> Option<Self> {
+        if count == 0 { None } else { Some(Self(count)) }
+    }
+
+    /// In thousandths of a core.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Cores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", f64::from(self.0) / 1000.0)
     }
 }

@@ -145,9 +145,16 @@ fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observa
         return Decision::Record(vec![Event::Started { way, index }]);
     };
     match &seen.finished {
-        None => Decision::Run { step: step.clone(), until: later(since, rollout.plan.clocks.step) },
+        None => {
+            let span = own_time(step).unwrap_or(rollout.plan.clocks.step);
+            Decision::Run { step: step.clone(), until: later(since, span) }
+        }
         Some(Finished::Done { note }) => {
             Decision::Record(vec![Event::Done { way, index, note: note.clone() }])
+        }
+        // A hook is the author's own business: it never stands between an environment and its way back.
+        Some(Finished::Failed { why } | Finished::Held { why }) if matches!(step, Step::Hook { .. }) => {
+            Decision::Record(vec![Event::Failed { way, index, why: why.clone() }])
         }
         Some(Finished::Failed { why: cause } | Finished::Held { why: cause }) => Decision::Record(vec![
             Event::Failed { way, index, why: cause.clone() },
@@ -192,11 +199,22 @@ fn deadline(rollout: &Rollout, step: &Step, since: Timestamp) -> Timestamp {
         Step::Verify { .. } | Step::Pause { .. } => total,
         // What is after the commit may not be cut by the total clock: it has its own step's time.
         Step::Commit { .. } | Step::Retire { .. } => later(since, rollout.plan.clocks.step),
+        Step::Migrate { timeout, .. } => later(since, *timeout).min(total),
+        Step::Hook { timeout, .. } if rollout.is_committed() => later(since, *timeout),
+        Step::Hook { timeout, .. } => later(since, *timeout).min(total),
         Step::Stage { .. }
         | Step::AwaitReady { .. }
         | Step::Shift { .. }
         | Step::Settle
         | Step::Withdraw { .. } => later(since, rollout.plan.clocks.step).min(total),
+    }
+}
+
+/// The time that a step brings with it, in place of the step clock.
+const fn own_time(step: &Step) -> Option<Span> {
+    match step {
+        Step::Migrate { timeout, .. } | Step::Hook { timeout, .. } => Some(*timeout),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::{Step, Weights};
 use crate::digest::Digest;
-use crate::policy::{Clocks, Span, Strategy};
+use crate::policy::{Clocks, Hook, HookPhase, Span, Strategy, When};
 use crate::release::{Release, Sequence};
 
 /// Why a rollout is made.
@@ -57,6 +57,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The three clocks.
     pub clocks: Clocks,
+    /// The hooks of the way back; those of the way forward are among the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
 }
 
 impl Plan {
@@ -71,19 +74,19 @@ impl Plan {
     #[must_use]
     pub fn undo(&self) -> Vec<Step> {
         let new = self.release.sequence;
+        let mut steps = hooks_at(&self.hooks, When::Before, HookPhase::Revert);
         match self.way_back {
-            WayBack::Anchor { revision, instances } => vec![
-                Step::Stage { revision, instances },
-                Step::AwaitReady { revision, instances },
-                Step::Shift { weights: Weights::all(revision) },
-                Step::Settle,
-                Step::Withdraw { revision: new },
-            ],
-            WayBack::Empty => {
-                vec![Step::Shift { weights: Weights::none() }, Step::Settle, Step::Withdraw { revision: new }]
+            WayBack::Anchor { revision, instances } => {
+                steps.push(Step::stage(revision, instances));
+                steps.push(Step::await_ready(revision, instances));
+                steps.push(Step::shift(Weights::all(revision)));
             }
-            WayBack::None => Vec::new(),
+            WayBack::Empty => steps.push(Step::shift(Weights::none())),
+            WayBack::None => return Vec::new(),
         }
+        steps.extend([Step::Settle, Step::Withdraw { revision: new }]);
+        steps.extend(hooks_at(&self.hooks, When::After, HookPhase::Revert));
+        steps
     }
 
     /// The revision that is live before the rollout, if any is known to it.
@@ -100,4 +103,16 @@ impl Plan {
     pub const fn longest(&self) -> Span {
         self.clocks.total
     }
+}
+
+/// The hooks of one place as steps, in the order of the policy.
+pub(super) fn hooks_at(hooks: &[Hook], when: When, phase: HookPhase) -> Vec<Step> {
+    let here = hooks.iter().filter(|hook| hook.when == when && hook.phase == phase);
+    here.map(|hook| Step::Hook {
+        name: hook.name(),
+        run: hook.run.clone(),
+        env: hook.env.clone(),
+        timeout: hook.timeout,
+    })
+    .collect()
 }

@@ -128,6 +128,8 @@ impl Rollout {
             Phase::Forward { index: 0, doing: Doing::Idle } => "planned",
             Phase::Forward { index, .. } => match self.plan.steps.get(*index) {
                 Some(Step::Stage { .. }) => "staging",
+                Some(Step::Migrate { .. }) => "migrating",
+                Some(Step::Hook { .. }) => "hook",
                 Some(Step::AwaitReady { .. }) => "starting",
                 Some(Step::Shift { .. }) => "shifting",
                 Some(Step::Settle) => "settling",
@@ -207,6 +209,12 @@ impl Rollout {
         let Some(step) = self.step() else {
             return Err(format!("a step cannot end in state {}", self.word()));
         };
+        // What cannot be undone any more, or belongs to no state of the environment, holds nothing up.
+        let goes_on = match step {
+            Step::Retire { .. } => true,
+            Step::Hook { .. } => way == Way::Back || self.is_committed(),
+            _ => false,
+        };
         let mut began = at;
         match (&mut self.phase, way) {
             (Phase::Forward { index: here, doing }, Way::Forward)
@@ -218,7 +226,7 @@ impl Rollout {
                 }
                 *doing = Doing::Idle;
                 // A step that was judged no is not passed: what follows it is decided by the next event.
-                if result.is_ok() || matches!(step, Step::Retire { .. }) {
+                if result.is_ok() || goes_on {
                     *here += 1;
                 }
             }

@@ -80,7 +80,7 @@ impl std::fmt::Display for Weights {
     }
 }
 
-/// One step. The run does `Verify` and `Pause` itself; the driver applies all others.
+/// One step. The run does `Verify`, `Pause` and `Hook` itself; the driver applies all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Step {
@@ -89,8 +89,21 @@ pub enum Step {
     Stage {
         /// The revision.
         revision: Sequence,
-        /// How many instances it shall have, never fewer than it has.
+        /// How many instances it shall have, never fewer than it has; 0 puts only its files in place.
         instances: u16,
+        /// The hosts, where the target has several; empty means all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on: Vec<String>,
+    },
+    /// Bring the data to the schema that the revision writes: run a command in the staged artifact's folder, once,
+    /// however often the step is applied.
+    Migrate {
+        /// The revision.
+        revision: Sequence,
+        /// The program and its arguments.
+        run: Vec<String>,
+        /// How long it may take.
+        timeout: Span,
     },
     /// Wait until that many instances of the revision are ready.
     AwaitReady {
@@ -98,17 +111,26 @@ pub enum Step {
         revision: Sequence,
         /// How many.
         instances: u16,
+        /// The hosts, where the target has several; empty means all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on: Vec<String>,
     },
     /// Send requests by these weights, and only these.
     Shift {
         /// The weights.
         weights: Weights,
+        /// The hosts, where the target has several; empty means all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on: Vec<String>,
     },
     /// Wait until the last shift is in effect and revisions at weight 0 have nothing in flight, or their drain
     /// time is over.
     Settle,
-    /// Judge the new revision.
+    /// Judge a revision.
     Verify {
+        /// The revision, where it is not the plan's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Sequence>,
         /// Its weight while it is judged.
         weight: u16,
         /// The least time that it is watched.
@@ -124,10 +146,25 @@ pub enum Step {
         /// The revision.
         revision: Sequence,
     },
+    /// Run a command of the author's, before or after a phase.
+    Hook {
+        /// Where it stands: `before shift`.
+        name: String,
+        /// The program and its arguments.
+        run: Vec<String>,
+        /// Variables beside the run's own.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, String>,
+        /// How long it may take.
+        timeout: Span,
+    },
     /// Stop the instances of every other revision and remove what retention no longer keeps.
     Retire {
-        /// The revision whose instances stay.
+        /// The revision that is live.
         live: Sequence,
+        /// Revisions whose instances stay beside those of the live one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warm: Vec<Sequence>,
         /// The revisions whose files stay.
         keep: Vec<Sequence>,
     },
@@ -144,6 +181,8 @@ impl Step {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Stage { .. } => "stage",
+            Self::Migrate { .. } => "migrate",
+            Self::Hook { .. } => "hook",
             Self::AwaitReady { .. } => "await-ready",
             Self::Shift { .. } => "shift",
             Self::Settle => "settle",
@@ -160,16 +199,52 @@ impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.word())?;
         match self {
-            Self::Stage { revision, instances } | Self::AwaitReady { revision, instances } => {
-                write!(f, " {revision} ×{instances}")
+            Self::Stage { revision, instances: 0, on } => write!(f, " the files of {revision}{}", at(on)),
+            Self::Stage { revision, instances, on } | Self::AwaitReady { revision, instances, on } => {
+                write!(f, " {revision} ×{instances}{}", at(on))
             }
-            Self::Shift { weights } => write!(f, " {weights}"),
-            Self::Verify { weight, bake } => write!(f, " at {}% for {bake}", f64::from(*weight) / 100.0),
+            Self::Migrate { revision, .. } => write!(f, " to the schema of {revision}"),
+            Self::Shift { weights, on } => write!(f, " {weights}{}", at(on)),
+            Self::Verify { revision, weight, bake } => {
+                if let Some(revision) = revision {
+                    write!(f, " {revision}")?;
+                }
+                write!(f, " at {}% for {bake}", f64::from(*weight) / 100.0)
+            }
+            Self::Hook { name, .. } => write!(f, " {name}"),
             Self::Pause { span } => write!(f, " {span}"),
             Self::Commit { revision } | Self::Withdraw { revision } => write!(f, " {revision}"),
-            Self::Retire { live, .. } => write!(f, " all but {live}"),
+            Self::Retire { live, warm, .. } => {
+                write!(f, " all but {live}")?;
+                warm.iter().try_for_each(|revision| write!(f, ", {revision}"))
+            }
             Self::Settle => Ok(()),
         }
+    }
+}
+
+/// ` on a, b`, or nothing for all hosts.
+fn at(on: &[String]) -> String {
+    if on.is_empty() { String::new() } else { format!(" on {}", on.join(", ")) }
+}
+
+impl Step {
+    /// Sends requests by these weights, on every host.
+    #[must_use]
+    pub const fn shift(weights: Weights) -> Self {
+        Self::Shift { weights, on: Vec::new() }
+    }
+
+    /// Stages a revision on every host, and has so many instances of it running on each.
+    #[must_use]
+    pub const fn stage(revision: Sequence, instances: u16) -> Self {
+        Self::Stage { revision, instances, on: Vec::new() }
+    }
+
+    /// Waits until so many instances of a revision are ready on every host.
+    #[must_use]
+    pub const fn await_ready(revision: Sequence, instances: u16) -> Self {
+        Self::AwaitReady { revision, instances, on: Vec::new() }
     }
 }
 
@@ -179,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_shift_survives_its_own_json() {
-        let shift = Step::Shift { weights: Weights::split(Sequence(2), 500, Some(Sequence(1))) };
+        let shift = Step::shift(Weights::split(Sequence(2), 500, Some(Sequence(1))));
         let json = serde_json::to_string(&shift).unwrap();
         assert_eq!(json, r#"{"step":"shift","weights":{"r1":9500,"r2":500}}"#);
         assert_eq!(serde_json::from_str::<Step>(&json).unwrap(), shift);

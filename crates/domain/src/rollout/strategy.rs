@@ -1,7 +1,8 @@
 //! Strategies are data: each compiles to a list of steps, and one engine runs them all.
 
+use super::plan::hooks_at;
 use super::step::{Step, Weights};
-use crate::policy::{Span, Strategy};
+use crate::policy::{CustomStep, Hook, HookPhase, Migrate, Percent, Span, Strategy, When};
 use crate::release::Sequence;
 
 /// What a strategy is compiled for.
@@ -9,82 +10,273 @@ use crate::release::Sequence;
 pub struct Takeover {
     /// The revision that takes over.
     pub new: Sequence,
-    /// The revision that is live, if any.
-    pub old: Option<Sequence>,
-    /// How many instances the new one shall have.
+    /// The revision that is live and how many instances it has, if any.
+    pub old: Option<(Sequence, u16)>,
+    /// How many instances the new one shall have, on each host.
     pub instances: u16,
+    /// The hosts, where the target has several.
+    pub hosts: Vec<String>,
     /// Whether the policy says how a running release is judged.
     pub verify: bool,
+    /// How the new one brings the data to its schema.
+    pub migrate: Option<Migrate>,
+    /// What is run before and after the phases.
+    pub hooks: Vec<Hook>,
+    /// Whether the way back is walked once before the commit.
+    pub prove: bool,
     /// The revisions whose files stay afterwards.
     pub keep: Vec<Sequence>,
+    /// The revisions whose instances stay afterwards, beside those of the new one.
+    pub warm: Vec<Sequence>,
+}
+
+impl Takeover {
+    /// A takeover with nothing around it, after which only the new and what it replaces stay.
+    #[must_use]
+    pub fn bare(new: Sequence, old: Option<(Sequence, u16)>, instances: u16) -> Self {
+        let keep = old.map(|(old, _)| old).into_iter().chain([new]).collect();
+        Self {
+            new,
+            old,
+            instances,
+            hosts: Vec::new(),
+            verify: false,
+            migrate: None,
+            hooks: Vec::new(),
+            prove: false,
+            keep,
+            warm: Vec::new(),
+        }
+    }
 }
 
 /// The steps by which a release takes over. Every list begins with staging and ends with commit and retire; nothing
-/// old is stopped before the commit.
+/// old is stopped before the commit, except to prove that it can come back.
 #[must_use]
 pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
-    let Takeover { new, instances, .. } = *takeover;
-    let mut steps = Vec::new();
+    let mut body =
+        Body { takeover, steps: Vec::new(), running: 0, hosts: 0, share: 0, bake: Span::millis(0) };
     match (strategy, takeover.old) {
-        (Strategy::Rolling { batch, bake }, Some(_)) => {
-            let mut running = 0;
-            while running < instances {
-                running = instances.min(running.saturating_add((*batch).max(1)));
-                stage(&mut steps, new, running);
-                let share = u32::from(Weights::WHOLE) * u32::from(running) / u32::from(instances);
-                let share = u16::try_from(share).expect("a share of the whole fits");
-                shift(&mut steps, takeover, share, *bake);
-            }
+        (Strategy::Rolling { batch, bake }, Some(_)) => body.rolling(*batch, *bake),
+        (Strategy::Canary { steps, bake }, Some(_)) => {
+            body.start_all();
+            steps.iter().for_each(|share| body.shift(hundredths(*share), true, true, *bake));
         }
-        (Strategy::Canary { steps: shares, bake }, Some(_)) => {
-            stage(&mut steps, new, instances);
-            for share in shares {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to 100 times 100"
-                )]
-                shift(&mut steps, takeover, (share.get() * 100.0).round() as u16, *bake);
-            }
-            shift(&mut steps, takeover, Weights::WHOLE, Span::millis(0));
+        (Strategy::Custom { steps }, Some(_)) => steps.iter().for_each(|step| body.custom(step)),
+        (Strategy::Custom { steps }, None) => {
+            let bake = steps.iter().map(|step| step.bake).max().unwrap_or(Span::millis(0));
+            body.start_all();
+            body.shift(Weights::WHOLE, true, true, bake);
         }
         (Strategy::BlueGreen { bake }, _)
         | (Strategy::Rolling { bake, .. } | Strategy::Canary { bake, .. }, None) => {
-            stage(&mut steps, new, instances);
-            shift(&mut steps, takeover, Weights::WHOLE, *bake);
+            body.start_all();
+            body.shift(Weights::WHOLE, true, true, *bake);
         }
     }
-    finish(&mut steps, takeover);
+    body.start_all();
+    if body.share < Weights::WHOLE {
+        body.shift(Weights::WHOLE, true, true, Span::millis(0));
+    }
+    let bake = body.bake;
+    let body = body.steps;
+
+    let at = |when, phase| hooks_at(&takeover.hooks, when, phase);
+    // What is before the first shift is the staging; everything else happens while requests move.
+    let first_shift = body.iter().position(|step| matches!(step, Step::Shift { .. })).unwrap_or(body.len());
+    let (staging, shifting) = body.split_at(first_shift);
+    let mut steps = at(When::Before, HookPhase::Stage);
+    if let Some(migrate) = &takeover.migrate {
+        // Instances may need the data as they will find it, so that only files are there before.
+        steps.push(Step::stage(takeover.new, 0));
+        steps.extend(at(When::Before, HookPhase::Migrate));
+        let (run, timeout) = (migrate.up.clone(), migrate.timeout);
+        steps.push(Step::Migrate { revision: takeover.new, run, timeout });
+        steps.extend(at(When::After, HookPhase::Migrate));
+    }
+    steps.extend_from_slice(staging);
+    steps.extend(at(When::After, HookPhase::Stage));
+    steps.extend(at(When::Before, HookPhase::Shift));
+    steps.extend_from_slice(shifting);
+    if let (true, Some((old, instances))) = (takeover.prove, takeover.old) {
+        steps.extend(walk_back(takeover, old, instances, bake));
+    }
+    steps.extend(at(When::After, HookPhase::Shift));
+    steps.extend(finish(takeover));
     steps
 }
 
 /// The steps of a rollback: straight back, but never before the old is ready.
 #[must_use]
 pub fn compile_rollback(takeover: &Takeover) -> Vec<Step> {
-    let mut steps = Vec::new();
-    stage(&mut steps, takeover.new, takeover.instances);
-    steps.push(Step::Shift { weights: Weights::all(takeover.new) });
+    let Takeover { new, instances, hooks, .. } = takeover;
+    let mut steps = hooks_at(hooks, When::Before, HookPhase::Stage);
+    steps.push(Step::stage(*new, *instances));
+    steps.push(Step::await_ready(*new, *instances));
+    steps.extend(hooks_at(hooks, When::After, HookPhase::Stage));
+    steps.extend(hooks_at(hooks, When::Before, HookPhase::Shift));
+    steps.push(Step::shift(Weights::all(*new)));
     steps.push(Step::Settle);
-    finish(&mut steps, takeover);
+    steps.extend(hooks_at(hooks, When::After, HookPhase::Shift));
+    steps.extend(finish(takeover));
     steps
 }
 
-fn stage(steps: &mut Vec<Step>, revision: Sequence, instances: u16) {
-    steps.push(Step::Stage { revision, instances });
-    steps.push(Step::AwaitReady { revision, instances });
+/// The way back, walked: the old is stopped, brought back from its files as a rollback would, serves and is judged on
+/// what the new has written; then the new takes over again.
+fn walk_back(takeover: &Takeover, old: Sequence, instances: u16, bake: Span) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Withdraw { revision: old },
+        Step::stage(old, instances),
+        Step::await_ready(old, instances),
+        Step::shift(Weights::all(old)),
+        Step::Settle,
+    ];
+    let judged = takeover.verify || bake > Span::millis(0);
+    if judged {
+        steps.push(Step::Verify { revision: Some(old), weight: Weights::WHOLE, bake });
+    }
+    steps.extend([Step::shift(Weights::all(takeover.new)), Step::Settle]);
+    if judged {
+        steps.push(Step::Verify { revision: None, weight: Weights::WHOLE, bake });
+    }
+    steps
 }
 
-fn shift(steps: &mut Vec<Step>, takeover: &Takeover, share: u16, bake: Span) {
-    steps.push(Step::Shift { weights: Weights::split(takeover.new, share, takeover.old) });
-    steps.push(Step::Settle);
-    if takeover.verify || bake > Span::millis(0) {
-        steps.push(Step::Verify { weight: share, bake });
+fn finish(takeover: &Takeover) -> Vec<Step> {
+    let at = |when, phase| hooks_at(&takeover.hooks, when, phase);
+    let mut steps = at(When::Before, HookPhase::Commit);
+    steps.push(Step::Commit { revision: takeover.new });
+    steps.extend(at(When::After, HookPhase::Commit));
+    steps.extend(at(When::Before, HookPhase::Retire));
+    steps.push(Step::Retire { live: takeover.new, warm: takeover.warm.clone(), keep: takeover.keep.clone() });
+    steps.extend(at(When::After, HookPhase::Retire));
+    steps
+}
+
+/// The middle of a list while it is made: staging, shifts and what is judged between them.
+struct Body<'a> {
+    takeover: &'a Takeover,
+    steps: Vec<Step>,
+    /// Instances of the new that run on every host that takes it.
+    running: u16,
+    /// How many of several hosts take the new, where they do so in batches.
+    hosts: usize,
+    /// The share of the new, in hundredths of a percent.
+    share: u16,
+    /// The longest bake so far.
+    bake: Span,
+}
+
+impl Body<'_> {
+    /// Has all instances of the new running on all hosts.
+    fn start_all(&mut self) {
+        if self.running < self.takeover.instances || self.hosts < self.rest_of_hosts() {
+            self.stage(self.takeover.instances, Vec::new());
+            self.running = self.takeover.instances;
+            self.hosts = self.takeover.hosts.len();
+        }
+    }
+
+    /// How many hosts there are, where batches count them and have begun to; 0 where all take part from the start.
+    fn rest_of_hosts(&self) -> usize {
+        if self.hosts > 0 { self.takeover.hosts.len() } else { 0 }
+    }
+
+    fn stage(&mut self, instances: u16, on: Vec<String>) {
+        let revision = self.takeover.new;
+        self.steps.push(Step::Stage { revision, instances, on: on.clone() });
+        self.steps.push(Step::AwaitReady { revision, instances, on });
+    }
+
+    /// Batch after batch, of instances or of several hosts; the old stays warm until the last one is committed.
+    fn rolling(&mut self, batch: u16, bake: Span) {
+        while self.share < Weights::WHOLE {
+            self.batch(batch, true);
+            self.judge(true, bake);
+        }
+    }
+
+    /// One batch more, and the share of requests that follows from it.
+    fn batch(&mut self, batch: u16, settle: bool) {
+        let Takeover { new, instances, hosts, .. } = self.takeover;
+        let batch = batch.max(1);
+        if hosts.len() > 1 {
+            let end = hosts.len().min(self.hosts + usize::from(batch));
+            let on = hosts[self.hosts..end].to_vec();
+            self.hosts = end;
+            self.running = *instances;
+            self.stage(*instances, on.clone());
+            self.share = part(end, hosts.len());
+            self.steps.push(Step::Shift { weights: Weights::all(*new), on });
+            if settle {
+                self.steps.push(Step::Settle);
+            }
+        } else {
+            self.running = (*instances).min(self.running.saturating_add(batch));
+            self.stage(self.running, Vec::new());
+            self.send(part(self.running.into(), (*instances).into()), settle);
+        }
+    }
+
+    /// Has everything running, then sends a share and judges it.
+    fn shift(&mut self, share: u16, settle: bool, verify: bool, bake: Span) {
+        self.start_all();
+        self.send(share, settle);
+        self.judge(verify, bake);
+    }
+
+    fn send(&mut self, share: u16, settle: bool) {
+        let old = self.takeover.old.map(|(old, _)| old);
+        self.share = if old.is_some() { share } else { Weights::WHOLE };
+        self.steps.push(Step::shift(Weights::split(self.takeover.new, share, old)));
+        if settle {
+            self.steps.push(Step::Settle);
+        }
+    }
+
+    fn judge(&mut self, verify: bool, bake: Span) {
+        self.bake = self.bake.max(bake);
+        if verify && (self.takeover.verify || bake > Span::millis(0)) {
+            self.steps.push(Step::Verify { revision: None, weight: self.share, bake });
+        }
+    }
+
+    /// One step of the author's own list.
+    fn custom(&mut self, step: &CustomStep) {
+        match (step.batch, step.weight) {
+            (Some(batch), None) => {
+                self.batch(batch, step.settle);
+                self.judge(step.verify, step.bake);
+            }
+            (Some(batch), Some(weight)) if self.takeover.hosts.len() <= 1 => {
+                self.running = self.takeover.instances.min(self.running.saturating_add(batch));
+                self.stage(self.running, Vec::new());
+                self.send(hundredths(weight), step.settle);
+                self.judge(step.verify, step.bake);
+            }
+            // A share on several hosts is the same on each of them.
+            (Some(_) | None, Some(weight)) => {
+                self.shift(hundredths(weight), step.settle, step.verify, step.bake);
+            }
+            (None, None) => {}
+        }
+        if step.pause > Span::millis(0) {
+            self.steps.push(Step::Pause { span: step.pause });
+        }
     }
 }
 
-fn finish(steps: &mut Vec<Step>, takeover: &Takeover) {
-    steps.push(Step::Commit { revision: takeover.new });
-    steps.push(Step::Retire { live: takeover.new, keep: takeover.keep.clone() });
+/// `some` of `all` as a weight, rounded down.
+fn part(some: usize, all: usize) -> u16 {
+    let whole = usize::from(Weights::WHOLE);
+    u16::try_from(whole * some / all.max(1)).unwrap_or(Weights::WHOLE)
+}
+
+/// A share as a weight.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100 times 100")]
+fn hundredths(share: Percent) -> u16 {
+    (share.get() * 100.0).round() as u16
 }
 
 #[cfg(test)]
@@ -93,14 +285,13 @@ mod tests {
     use crate::policy::Percent;
 
     fn lines(strategy: &Strategy, old: Option<u64>, instances: u16) -> String {
-        let takeover = Takeover {
-            new: Sequence(2),
-            old: old.map(Sequence),
-            instances,
-            verify: true,
-            keep: vec![Sequence(1), Sequence(2)],
-        };
-        compile(strategy, &takeover).iter().map(|step| format!("{step}\n")).collect()
+        let old = old.map(|old| (Sequence(old), instances));
+        let takeover = Takeover { verify: true, ..Takeover::bare(Sequence(2), old, instances) };
+        told(strategy, &takeover)
+    }
+
+    fn told(strategy: &Strategy, takeover: &Takeover) -> String {
+        compile(strategy, takeover).iter().map(|step| format!("{step}\n")).collect()
     }
 
     #[test]
@@ -154,6 +345,129 @@ mod tests {
         verify at 100% for 1s
         commit r2
         retire all but r2
+        ");
+    }
+
+    fn full() -> Takeover {
+        let hook = |when, phase| Hook {
+            when,
+            phase,
+            run: vec!["bin/told".into()],
+            env: std::collections::BTreeMap::new(),
+            timeout: Span::minutes(1),
+        };
+        Takeover {
+            verify: true,
+            migrate: Some(Migrate {
+                up: vec!["bin/migrate".into()],
+                reversible: true,
+                timeout: Span::minutes(5),
+            }),
+            hooks: vec![
+                hook(When::After, HookPhase::Retire),
+                hook(When::Before, HookPhase::Stage),
+                hook(When::After, HookPhase::Stage),
+                hook(When::Before, HookPhase::Migrate),
+                hook(When::After, HookPhase::Migrate),
+                hook(When::Before, HookPhase::Shift),
+                hook(When::After, HookPhase::Shift),
+                hook(When::Before, HookPhase::Commit),
+                hook(When::After, HookPhase::Commit),
+                hook(When::Before, HookPhase::Retire),
+                hook(When::Before, HookPhase::Revert),
+            ],
+            prove: true,
+            warm: vec![Sequence(1)],
+            ..Takeover::bare(Sequence(2), Some((Sequence(1), 2)), 3)
+        }
+    }
+
+    #[test]
+    fn hooks_migration_and_the_proof_of_the_way_back_have_their_places() {
+        let blue_green = Strategy::BlueGreen { bake: Span::seconds(5) };
+        insta::assert_snapshot!(told(&blue_green, &full()), @r"
+        hook before stage
+        stage the files of r2
+        hook before migrate
+        migrate to the schema of r2
+        hook after migrate
+        stage r2 ×3
+        await-ready r2 ×3
+        hook after stage
+        hook before shift
+        shift r2 100%
+        settle
+        verify at 100% for 5s
+        withdraw r1
+        stage r1 ×2
+        await-ready r1 ×2
+        shift r1 100%
+        settle
+        verify r1 at 100% for 5s
+        shift r2 100%
+        settle
+        verify at 100% for 5s
+        hook after shift
+        hook before commit
+        commit r2
+        hook after commit
+        hook before retire
+        retire all but r2, r1
+        hook after retire
+        ");
+    }
+
+    #[test]
+    fn rolling_over_hosts_takes_them_in_batches_and_stops_nothing_old() {
+        let hosts = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let takeover = Takeover { hosts, hooks: Vec::new(), migrate: None, prove: false, ..full() };
+        insta::assert_snapshot!(told(&Strategy::Rolling { batch: 2, bake: Span::seconds(0) }, &takeover), @r"
+        stage r2 ×3 on a, b
+        await-ready r2 ×3 on a, b
+        shift r2 100% on a, b
+        settle
+        verify at 66.66% for 0s
+        stage r2 ×3 on c
+        await-ready r2 ×3 on c
+        shift r2 100% on c
+        settle
+        verify at 100% for 0s
+        commit r2
+        retire all but r2, r1
+        ");
+    }
+
+    #[test]
+    fn a_list_of_ones_own_is_followed_and_ends_with_everything() {
+        let step = CustomStep {
+            weight: None,
+            batch: None,
+            settle: true,
+            verify: true,
+            bake: Span::millis(0),
+            pause: Span::millis(0),
+        };
+        let steps = vec![
+            CustomStep { batch: Some(1), weight: Percent::new(1.0), bake: Span::minutes(2), ..step.clone() },
+            CustomStep { pause: Span::minutes(30), ..step.clone() },
+            CustomStep { weight: Percent::new(40.0), settle: false, verify: false, ..step.clone() },
+        ];
+        let takeover = Takeover { hooks: Vec::new(), migrate: None, prove: false, ..full() };
+        insta::assert_snapshot!(told(&Strategy::Custom { steps }, &takeover), @r"
+        stage r2 ×1
+        await-ready r2 ×1
+        shift r2 1%, r1 99%
+        settle
+        verify at 1% for 2m
+        pause 30m
+        stage r2 ×3
+        await-ready r2 ×3
+        shift r2 40%, r1 60%
+        shift r2 100%
+        settle
+        verify at 100% for 0s
+        commit r2
+        retire all but r2, r1
         ");
     }
 }

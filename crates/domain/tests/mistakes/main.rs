@@ -132,11 +132,11 @@ fn a_release_can_read_what_it_writes() {
         "release: { config: [] , schema: { reads: 1..2 } }",
         "release: { config: [a, [b]] }",
     ];
-    insta::assert_snapshot!(release(&cases), @r#"
+    insta::assert_snapshot!(release(&cases), @r"
     no mistake
     3:10: `release` is an empty text (name a file, a folder, or an image by digest: `dist/`)
-    3:1: `release` needs a map, not a list (keys of release: artifact, config, schema, reads)
-    3:12: unknown key `artefact` in release (did you mean `artifact`? allowed: `artifact`, `config`, `schema`, `reads`)
+    3:1: `release` needs a map, not a list (keys of release: artifact, config, schema, reads, migrate)
+    3:12: unknown key `artefact` in release (did you mean `artifact`? allowed: `artifact`, `config`, `schema`, `reads`, `migrate`)
     3:12: `reads` stands without `schema` (add `schema:`, the version that the release writes)
     3:31: `reads` runs backwards: `12..11` (write the oldest and the newest, both included: `11..12`)
     3:31: the release writes schema 12 and could not read it again (let `reads` contain 12)
@@ -145,7 +145,7 @@ fn a_release_can_read_what_it_writes() {
     3:31: `reads` needs a range of versions, not `old` (write the oldest and the newest, both included: `11..12`)
     3:25: `schema` has no `version` (add for example `version: 12`)
     3:24: `config` needs a text, not a list (name files or folders: `[deploy/config/]`)
-    "#);
+    ");
 }
 
 #[test]

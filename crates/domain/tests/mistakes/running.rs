@@ -47,6 +47,11 @@ fn a_host_target_is_whole() {
         "target: { kind: host, listen: 127.0.0.1:0, run: [a], ready: { htp: /x, within: 0s } }",
         "target: { kind: host, listen: 127.0.0.1:0, run: [a], env: { 1A: b, C: , D: [e] } }",
         "target: { kind: host, listen: 127.0.0.1:0, run: [a], drain: 1.5m, stop: 10 sec, metrics: x }",
+        "target: { kind: host, listen: 127.0.0.1:0, run: [a], hosts: [web1, -oProxyCommand=x, web1], memory: 5, cpu: 0 }",
+        "target: { kind: host, listen: 127.0.0.1:0, run: [a], hosts: [], logs: 5MiB, limits: { header: 0B, idle: 0s } }",
+        "target: { kind: host, listen: 127.0.0.1:0, run: [a], env: { A: b }, secrets: { A: /a } }",
+        "target: { kind: host, listen: 127.0.0.1:0, run: [a], secrets: { A: hunter2 } }",
+        "target: { kind: host, listen: 127.0.0.1:0, run: [a], tls: {}, sticky: { header: Host }, testers: { token: t, header: 'a b' } }",
     ];
     insta::assert_snapshot!(target(&cases), @r#"
     7:35: `listen` is not an address: `:8080` (an IP address and a port; did you mean `127.0.0.1:8080`?)
@@ -67,6 +72,20 @@ fn a_host_target_is_whole() {
     7:65: `drain` needs a time, not `1.5m` (a time is whole numbers with d, h, m, s or ms, large to small: `30s`, `1h30m`; at most ten years)
     7:77: `stop` needs a time, not `10 sec` (a time is whole numbers with d, h, m, s or ms, large to small: `30s`, `1h30m`; at most ten years)
     7:94: `metrics` is not an address: `x` (write an IP address and a port, such as `127.0.0.1:8080`; port 0 picks a free one)
+    7:72: `-oProxyCommand=x` cannot be a host (write destinations as ssh knows them: `[web1, deploy@web2.example.org]`)
+    7:90: `web1` is listed twice (keep one)
+    7:105: `memory` is a size, and `5` has no unit (write for example `64KiB`, `10MB` or `512MiB`)
+    7:113: `cpu` needs a number of cores from 0.001 to 1024, not `0` (write for example `1.5`)
+    7:58: `hosts` is an empty list (leave it out for this machine)
+    7:75: `logs` needs a map, not `5MiB` (keys of logs: size, age, keep)
+    7:99: `header` needs a size above 0B, not `0B` (write for example `64KiB`, `10MB` or `512MiB`)
+    7:109: `idle` must be longer than 0s
+    7:73: `A` stands under `env` and under `secrets` (keep one of the two)
+    7:58: the secret `A` is not named by the full path of a file on the host (write `secrets: { DB_PASSWORD: /etc/shop/db }`)
+    7:58: `tls` has no `certificate` (add for example `certificate: /etc/shop/fullchain.pem`)
+    7:58: `tls` has no `key` (add for example `key: /etc/shop/privkey.pem`)
+    7:85: `Host` has a meaning of its own (choose a header of the application)
+    7:122: `header` is not a name that HTTP allows: `a b` (letters, digits and dashes, at most 64)
     "#);
 }
 
@@ -85,11 +104,16 @@ fn strategies_can_be_done() {
         "strategy: { kind: canary, steps: [5%, 50%], bake: 90m }",
         "strategy: { kind: rolling, steps: [5%], batch: 0 }",
         "strategy: { kind: blue-green, bake: soon }",
+        "strategy: custom",
+        "strategy: { kind: custom, steps: [] }",
+        "strategy: { kind: custom, steps: [{ verify: true }, { weight: 0% }, { weight: 5%, verify: false, bake: 1m }] }",
+        "strategy: { kind: custom, steps: [{ weight: 50% }, { weight: 5% }] }",
+        "strategy: { kind: custom, steps: [{ weight: 50%, bake: 1h, pause: 90m }] }",
     ];
-    insta::assert_snapshot!(environment(&cases), @r#"
+    insta::assert_snapshot!(environment(&cases), @r"
     8:15: a canary needs its steps and how long each bakes (write `{ kind: canary, steps: [5%, 25%, 50%], bake: 10m }`)
-    8:15: `strategy` cannot be `big-bang` (allowed: `rolling`, `blue-green`, `canary`)
-    8:5: `strategy` has no `kind` (add `kind: rolling`, `kind: blue-green` or `kind: canary`)
+    8:15: `strategy` cannot be `big-bang` (allowed: `rolling`, `blue-green`, `canary`, `custom`)
+    8:5: `strategy` has no `kind` (add `kind: rolling`, `kind: blue-green`, `kind: canary` or `kind: custom`)
     8:5: `strategy` has no `steps` (add for example `steps: [5%, 25%, 50%]`)
     8:5: `strategy` has no `bake` (add for example `bake: 10m`)
     8:31: a canary without steps (write for example `steps: [5%, 25%, 50%]`)
@@ -104,7 +128,14 @@ fn strategies_can_be_done() {
     8:32: unknown key `steps` in a rolling strategy (allowed: `kind`, `batch`, `bake`)
     8:52: `batch` needs a whole number from 1 to 1000, not `0`
     8:41: `bake` needs a time, not `soon` (a time is whole numbers with d, h, m, s or ms, large to small: `30s`, `1h30m`; at most ten years)
-    "#);
+    8:15: a custom strategy needs its steps (write `{ kind: custom, steps: [{ weight: 10%, bake: 5m }, { pause: 10m }, { weight: 100% }] }`)
+    8:31: a strategy without steps (write `{ kind: custom, steps: [{ weight: 10%, bake: 5m }, { pause: 10m }, { weight: 100% }] }`)
+    8:39: a step that changes nothing and waits for nothing (give it a `weight`, a `batch` or a `pause`)
+    8:67: a step of 0% sends the new nothing (leave `weight` out, or raise it)
+    8:73: a step bakes and is not judged (write `pause` to wait without judging)
+    8:56: shares may not fall, and 5% follows 50% (write them from small to large)
+    8:5: the strategy bakes for 2h30m, and the rollout is reverted after 2h (bake shorter, or raise `clocks.total`)
+    ");
 }
 
 #[test]
@@ -156,6 +187,12 @@ fn clocks_and_the_rest_are_in_range() {
         "clocks: 5m",
         "keep: many",
         "keep: 3\n    keep: 4",
+        "keep: { releases: 1, warm: 3 }",
+        "hooks: { before: shift, run: [a] }",
+        "hooks: [{ run: [a] }]",
+        "hooks: [{ before: stage, after: stage, run: a b }]",
+        "hooks: [{ before: lunch, run: [a], timeout: 0s }]",
+        "prove_rollback: yes",
         "evidence: none",
         "evidense: unsigned",
         "approvals: 1",
@@ -167,9 +204,17 @@ fn clocks_and_the_rest_are_in_range() {
     8:13: `clocks` needs a map, not `5m` (keys of clocks: step, progress, total)
     8:11: `keep` needs a whole number from 0 to 1000, not `many`
     9:5: duplicate key `keep` (it stands on line 8 already; keep one of the two)
+    8:32: 3 cannot stay warm where 2 stay at all (raise `releases`, or lower `warm`)
+    no mistake
+    8:13: a hook stands at no phase (write `before:` or `after:` and a phase: stage, migrate, shift, commit, retire, revert)
+    8:30: a hook stands both before and after a phase (write `before:` or `after:` and a phase: stage, migrate, shift, commit, retire, revert)
+    8:49: `run` is one text with blanks in it; no shell takes it apart (write the program and its arguments as a list: `[bin/shop, --port, "{port}"]`)
+    8:23: `before` cannot be `lunch` (allowed: `stage`, `migrate`, `shift`, `commit`, `retire`, `revert`)
+    8:49: `timeout` must be longer than 0s
+    8:21: `prove_rollback` needs `true` or `false`, not `yes` (did you mean `true`?)
     7:15: `evidence` cannot be `none` (allowed: `signed`, `unsigned`)
-    8:5: unknown key `evidense` in an environment (did you mean `evidence`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `keep`)
-    8:5: unknown key `approvals` in an environment (did you mean `approval`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `keep`)
+    8:5: unknown key `evidense` in an environment (did you mean `evidence`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`)
+    8:5: unknown key `approvals` in an environment (did you mean `approval`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`)
     "#);
 }
 
@@ -183,8 +228,8 @@ fn a_canary_needs_a_target_that_can_split_traffic() {
         "target: { kind: exec, command: a }\n    strategy: blue-green".to_owned(),
     ];
     insta::assert_snapshot!(target(&cases.each_ref().map(String::as_str)), @r"
-    8:5: a canary needs weights, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
-    8:5: a canary needs weights, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
+    8:5: the strategy splits requests by weight, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
+    8:5: the strategy splits requests by weight, and this exec target can only flip (say `weights: true` where its command can split traffic, or use `strategy: blue-green`)
     no mistake
     no mistake
     ");

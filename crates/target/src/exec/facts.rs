@@ -45,19 +45,21 @@ pub(super) fn facts(request: &Request) -> Vec<(&'static str, String)> {
 
 fn of_step(step: &Step, facts: &mut Vec<(&'static str, String)>) {
     match step {
-        Step::Stage { revision, instances } | Step::AwaitReady { revision, instances } => {
+        Step::Stage { revision, instances, .. } | Step::AwaitReady { revision, instances, .. } => {
             facts.push(("WINDLASS_REVISION", revision.to_string()));
             facts.push(("WINDLASS_INSTANCES", instances.to_string()));
         }
-        Step::Shift { weights } => facts.push(("WINDLASS_WEIGHTS", weighted(weights))),
-        Step::Commit { revision } | Step::Withdraw { revision } => {
+        Step::Shift { weights, .. } => facts.push(("WINDLASS_WEIGHTS", weighted(weights))),
+        // The command's words are in the JSON: a list does not fit into a variable.
+        Step::Migrate { revision, .. } | Step::Commit { revision } | Step::Withdraw { revision } => {
             facts.push(("WINDLASS_REVISION", revision.to_string()));
         }
-        Step::Retire { live, keep } => {
+        Step::Retire { live, warm, keep } => {
             facts.push(("WINDLASS_LIVE", live.to_string()));
+            facts.push(("WINDLASS_WARM", list(warm)));
             facts.push(("WINDLASS_KEEP", list(keep)));
         }
-        Step::Settle | Step::Verify { .. } | Step::Pause { .. } => {}
+        Step::Settle | Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {}
     }
 }
 

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_request_is_one_flat_line() {
-        let shift = Step::Shift { weights: Weights::split(Sequence(2), 2500, Some(Sequence(1))) };
+        let shift = Step::shift(Weights::split(Sequence(2), 2500, Some(Sequence(1))));
         let request = Request {
             protocol: PROTOCOL,
             app: "shop".into(),

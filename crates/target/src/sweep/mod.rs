@@ -65,13 +65,8 @@ fn strategies() -> Vec<Strategy> {
 }
 
 fn deploy(strategy: &Strategy, new: u64, old: Option<u64>) -> Plan {
-    let takeover = Takeover {
-        new: Sequence(new),
-        old: old.map(Sequence),
-        instances: 2,
-        verify: true,
-        keep: old.into_iter().chain([new]).map(Sequence).collect(),
-    };
+    let replaced = old.map(|old| (Sequence(old), 2));
+    let takeover = Takeover { verify: true, ..Takeover::bare(Sequence(new), replaced, 2) };
     Plan {
         environment: "production".into(),
         intent: Intent::Deploy,
@@ -80,17 +75,12 @@ fn deploy(strategy: &Strategy, new: u64, old: Option<u64>) -> Plan {
         strategy: strategy.clone(),
         steps: compile(strategy, &takeover),
         clocks: Clocks::default(),
+        hooks: Vec::new(),
     }
 }
 
 fn rollback(new: u64, old: u64) -> Plan {
-    let takeover = Takeover {
-        new: Sequence(new),
-        old: Some(Sequence(old)),
-        instances: 2,
-        verify: false,
-        keep: vec![Sequence(new), Sequence(old)],
-    };
+    let takeover = Takeover::bare(Sequence(new), Some((Sequence(old), 2)), 2);
     Plan {
         intent: Intent::Rollback { reason: None, hold: true },
         steps: compile_rollback(&takeover),

@@ -148,7 +148,7 @@ impl Driver for World {
         self.mutate(|state| {
             state.fence.admit(epoch, Timestamp::UNIX_EPOCH).map_err(DriverError::Fence)?;
             match step {
-                Step::Stage { revision, instances } => {
+                Step::Stage { revision, instances, .. } => {
                     if !state.staged.contains(revision) {
                         state.staged.push(*revision);
                     }
@@ -157,22 +157,24 @@ impl Driver for World {
                         *running = (*running).max(*instances);
                     }
                 }
-                Step::AwaitReady { revision, instances } => {
+                Step::AwaitReady { revision, instances, .. } => {
                     if state.running.get(revision).copied().unwrap_or(0) < *instances {
                         let why = format!("{revision} does not get ready");
                         return Err(DriverError::Judged { why, log: Vec::new() });
                     }
                 }
-                Step::Shift { weights } => state.weights = weights.clone(),
-                Step::Retire { live, keep } => {
-                    state.running.retain(|revision, _| revision == live);
+                Step::Shift { weights, .. } => state.weights = weights.clone(),
+                Step::Retire { live, warm, keep } => {
+                    state.running.retain(|revision, _| revision == live || warm.contains(revision));
                     state.staged.retain(|revision| keep.contains(revision));
                 }
                 Step::Withdraw { revision } => {
                     state.running.remove(revision);
                 }
-                Step::Settle | Step::Commit { .. } => {}
-                Step::Verify { .. } | Step::Pause { .. } => panic!("{step} is not the driver's"),
+                Step::Settle | Step::Commit { .. } | Step::Migrate { .. } => {}
+                Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {
+                    panic!("{step} is not the driver's")
+                }
             }
             Ok(String::new())
         })

@@ -181,7 +181,7 @@ impl Story {
             let shifted = asleep(&ledger).ok().and_then(|(history, _)| {
                 let open = history.open()?;
                 open.done.iter().find_map(|record| match &record.step {
-                    Step::Shift { weights } => Some(weights.to_string()),
+                    Step::Shift { weights, .. } => Some(weights.to_string()),
                     _ => None,
                 })
             });

@@ -24,7 +24,7 @@ fn a_release_goes_all_the_way_and_every_step_twice() {
     assert_eq!(get(address, "/").text(), "v1");
     let old = agent.pids();
     let package = agent.package("v2", &[]);
-    let retire = Step::Retire { live: Sequence(2), keep: vec![Sequence(1), Sequence(2)] };
+    let retire = Step::Retire { live: Sequence(2), warm: Vec::new(), keep: vec![Sequence(1), Sequence(2)] };
     let commit = Step::Commit { revision: Sequence(2) };
     for step in
         [stage(2, 2), ready(2, 2), split(2, 5000, 1), Step::Settle, all(2), Step::Settle, commit, retire]
@@ -45,7 +45,9 @@ fn a_release_goes_all_the_way_and_every_step_twice() {
         agent.apply(epoch, step).unwrap();
     }
     assert_eq!(get(address, "/").text(), "v1");
-    agent.apply(epoch, Step::Retire { live: Sequence(1), keep: vec![Sequence(1)] }).unwrap();
+    agent
+        .apply(epoch, Step::Retire { live: Sequence(1), warm: Vec::new(), keep: vec![Sequence(1)] })
+        .unwrap();
     assert!(!agent.root().join("revisions/2").exists());
 }
 
@@ -133,7 +135,7 @@ fn nothing_that_gets_requests_is_stopped() {
     let (epoch, address) = agent.live(1);
     agent.raise(epoch, 2, 1);
     judged(agent.apply(epoch, Step::Withdraw { revision: Sequence(1) }));
-    judged(agent.apply(epoch, Step::Retire { live: Sequence(2), keep: Vec::new() }));
+    judged(agent.apply(epoch, Step::Retire { live: Sequence(2), warm: Vec::new(), keep: Vec::new() }));
     judged(agent.apply(epoch, Step::Commit { revision: Sequence(2) }));
     assert_eq!(get(address, "/").text(), "v1");
 }
@@ -146,7 +148,7 @@ fn no_request_is_sent_where_nobody_is_ready() {
     agent.apply_with(epoch, stage(2, 1), Some(agent.package("v2", &["--unready"]))).unwrap();
     let (why, _) = judged(agent.apply(epoch, split(2, 100, 1)));
     assert!(why.contains("no ready instance"), "{why}");
-    let bad = Step::Shift { weights: Weights([(Sequence(1), 5000)].into()) };
+    let bad = Step::shift(Weights([(Sequence(1), 5000)].into()));
     judged(agent.apply(epoch, bad));
     assert_eq!(get(address, "/").text(), "v1");
 }

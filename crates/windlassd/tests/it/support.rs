@@ -259,19 +259,19 @@ pub(crate) fn is_alive(raw: u32) -> bool {
 }
 
 pub(crate) fn stage(revision: u64, instances: u16) -> Step {
-    Step::Stage { revision: Sequence(revision), instances }
+    Step::stage(Sequence(revision), instances)
 }
 
 pub(crate) fn ready(revision: u64, instances: u16) -> Step {
-    Step::AwaitReady { revision: Sequence(revision), instances }
+    Step::await_ready(Sequence(revision), instances)
 }
 
 pub(crate) fn all(revision: u64) -> Step {
-    Step::Shift { weights: Weights::all(Sequence(revision)) }
+    Step::shift(Weights::all(Sequence(revision)))
 }
 
 pub(crate) fn split(new: u64, share: u16, old: u64) -> Step {
-    Step::Shift { weights: Weights::split(Sequence(new), share, Some(Sequence(old))) }
+    Step::shift(Weights::split(Sequence(new), share, Some(Sequence(old))))
 }
 
 /// Waits for a condition, for as long as a test may take.

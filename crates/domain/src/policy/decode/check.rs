@@ -124,10 +124,18 @@ impl Decoder {
 
     fn check_strategy(&mut self, draft: &Draft) {
         let Some((place, strategy)) = &draft.strategy else { return };
-        if let (Some(Target::Exec(exec)), Strategy::Canary { .. }) = (&draft.target, strategy)
+        let splits = match strategy {
+            Strategy::Canary { .. } => true,
+            Strategy::Custom { steps } => {
+                steps.iter().any(|step| step.weight.is_some_and(|share| share.get() < 100.0))
+            }
+            Strategy::Rolling { .. } | Strategy::BlueGreen { .. } => false,
+        };
+        if let Some(Target::Exec(exec)) = &draft.target
+            && splits
             && !exec.weights
         {
-            let message = "a canary needs weights, and this exec target can only flip";
+            let message = "the strategy splits requests by weight, and this exec target can only flip";
             let hint =
                 "say `weights: true` where its command can split traffic, or use `strategy: blue-green`";
             self.report(&topics::STRATEGY, place, message, hint);

@@ -6,16 +6,14 @@ use super::approval::Approvers;
 use super::fields::Entry;
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
-use crate::policy::{Approval, Clocks, Environment, EvidenceDemand, Gates, Span, Strategy, Target};
+use crate::policy::yaml::Value;
+use crate::policy::{Approval, Clocks, Environment, EvidenceDemand, Gates, Keep, Span, Strategy, Target};
 
 const EVIDENCE: [(&str, EvidenceDemand); 2] =
     [("signed", EvidenceDemand::Signed), ("unsigned", EvidenceDemand::Unsigned)];
 
 /// The most environments of one policy: what is walked by recursion is bounded.
 const MOST: usize = 200;
-
-/// How many committed revisions stay staged where the file does not say.
-const KEEP: u32 = 3;
 
 /// An environment as far as it could be read, and the places that checks across environments point to.
 #[derive(Debug)]
@@ -122,7 +120,9 @@ impl Decoder {
         });
         let verify = fields.get("verify").map(|entry| self.verify(&entry));
         draft.clocks = fields.get("clocks").map_or(Some(Clocks::default()), |entry| self.clocks(&entry));
-        let keep = fields.get("keep").map_or(Some(KEEP), |entry| self.count(&entry, 0, 1000));
+        let hooks = fields.get("hooks").map_or_else(|| Some(Vec::new()), |entry| self.hooks(&entry));
+        let prove = fields.get("prove_rollback").map_or(Some(false), |entry| self.boolean(&entry));
+        let keep = fields.get("keep").map_or(Some(Keep::default()), |entry| self.keep(&entry));
         needs?;
         Some(Environment {
             name: entry.name.clone(),
@@ -136,6 +136,8 @@ impl Decoder {
             strategy: strategy?,
             verify: verify.map_or(Some(None), |verify| verify.map(Some))?,
             clocks: draft.clocks?,
+            hooks: hooks?,
+            prove_rollback: prove?,
             keep: keep?,
         })
     }
@@ -150,6 +152,27 @@ impl Decoder {
             }
         }
         whole.then_some(())
+    }
+
+    /// `keep: 3` or the long form.
+    fn keep(&mut self, entry: &Entry<'_>) -> Option<Keep> {
+        let Value::Mapping(_) = &entry.node.value else {
+            return Some(Keep { releases: self.count(entry, 0, 1000)?, ..Keep::default() });
+        };
+        let fields = self.fields(entry, &shape::KEEP)?;
+        let default = Keep::default();
+        let releases =
+            fields.get("releases").map_or(Some(default.releases), |entry| self.count(&entry, 0, 1000));
+        let warm = fields.get("warm").map_or(Some(default.warm), |entry| self.count(&entry, 0, 1000));
+        let keep = Keep { releases: releases?, warm: warm? };
+        // The anchor stays beside those that are counted.
+        if keep.warm > keep.releases.saturating_add(1) {
+            let place = fields.get("warm").map_or(entry.key.clone(), |one| one.place().clone());
+            let message = format!("{} cannot stay warm where {} stay at all", keep.warm, keep.releases + 1);
+            self.report(&topics::VALUE, &place, message, "raise `releases`, or lower `warm`");
+            return None;
+        }
+        Some(keep)
     }
 
     fn clocks(&mut self, entry: &Entry<'_>) -> Option<Clocks> {
@@ -181,6 +204,11 @@ impl Draft {
             Strategy::Rolling { .. } => return None,
             Strategy::BlueGreen { bake } => (*bake, 1),
             Strategy::Canary { steps, bake } => (*bake, u64::try_from(steps.len()).unwrap_or(u64::MAX)),
+            Strategy::Custom { steps } => {
+                let waits =
+                    steps.iter().map(|step| u64::from(step.bake).saturating_add(u64::from(step.pause)));
+                return Some(Span::millis(waits.fold(0, u64::saturating_add)));
+            }
         };
         Some(Span::millis(u64::from(bake).saturating_mul(times)))
     }

@@ -7,8 +7,10 @@ mod environment;
 mod fields;
 mod freeze;
 mod gates;
+mod hook;
 mod keys;
 mod release;
+mod router;
 mod scalar;
 mod shape;
 mod strategy;
@@ -158,7 +160,7 @@ impl Decoder {
         let keys = fields.get("keys").map_or_else(|| Some(BTreeMap::new()), |entry| self.keys(&entry));
         let release = match fields.get("release") {
             Some(entry) => self.release(&entry),
-            None => Some(super::ReleasePolicy { artifact: None, config: Vec::new(), schema: None }),
+            None => Some(super::ReleasePolicy::default()),
         };
         let environments = self
             .required(&fields, "environments", "environments: { dev: { gates: none, target: … } }")

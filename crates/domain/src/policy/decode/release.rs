@@ -1,9 +1,10 @@
-//! `release`: the artifact, its configuration and its data schema.
+//! `release`: the artifact, its configuration, its data schema and how data gets there.
 
 use super::fields::Entry;
+use super::scalar::Zero;
 use super::{Decoder, shape, topics, unit};
-use crate::policy::ReleasePolicy;
 use crate::policy::yaml::Value;
+use crate::policy::{Migrate, ReleasePolicy, Span};
 use crate::release::Schema;
 
 /// The schema versions a release reads, both ends included.
@@ -15,7 +16,7 @@ impl Decoder {
         const ARTIFACT: &str = "name a file, a folder, or an image by digest: `dist/`";
         if entry.scalar().is_some() {
             let artifact = self.text(entry, ARTIFACT)?;
-            return Some(ReleasePolicy { artifact: Some(artifact), config: Vec::new(), schema: None });
+            return Some(ReleasePolicy { artifact: Some(artifact), ..ReleasePolicy::default() });
         }
         let fields = self.fields(entry, &shape::RELEASE)?;
         let artifact = fields.get("artifact").map(|entry| self.text(&entry, ARTIFACT));
@@ -33,11 +34,24 @@ impl Decoder {
             }
             (None, None) => Some(None),
         };
+        let migrate = fields.get("migrate").map(|entry| self.migrate(&entry));
         Some(ReleasePolicy {
             artifact: artifact.map_or(Some(None), |text| text.map(Some))?,
             config: config?,
             schema: schema?,
+            migrate: migrate.map_or(Some(None), |migrate| migrate.map(Some))?,
         })
+    }
+
+    /// How data gets to the release's schema. Whether the release before still works is never guessed.
+    fn migrate(&mut self, entry: &Entry<'_>) -> Option<Migrate> {
+        let fields = self.fields(entry, &shape::MIGRATE)?;
+        let up = self.required(&fields, "up", "up: [bin/shop, migrate]");
+        let up = up.and_then(|entry| self.command(&entry));
+        let reversible = self.required(&fields, "reversible", "reversible: true");
+        let reversible = reversible.and_then(|entry| self.boolean(&entry));
+        let timeout = self.span_or(fields.get("timeout"), Zero::Refused, Span::minutes(5));
+        Some(Migrate { up: up?, reversible: reversible?, timeout: timeout? })
     }
 
     /// `schema: 12`, with `reads` beside it or in the long form.

@@ -1,8 +1,8 @@
-//! One text: a name, a choice, a number, a length of time, a share, a factor.
+//! One text: a name, a choice, a number, a length of time, a share, a factor, a size.
 
 use super::fields::Entry;
 use super::{Decoder, suggest, topics, unit};
-use crate::policy::{Percent, Ratio, Span};
+use crate::policy::{Cores, Percent, Ratio, Size, Span};
 
 /// Whether a span may be nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -202,5 +202,42 @@ impl Decoder {
             return None;
         }
         Some(ratio)
+    }
+
+    /// A number of bytes, at least one.
+    pub(super) fn size(&mut self, entry: &Entry<'_>) -> Option<Size> {
+        const HINT: &str = "write for example `64KiB`, `10MB` or `512MiB`";
+        let Some(text) = entry.scalar() else {
+            self.wrong_type(entry, "a size", HINT);
+            return None;
+        };
+        let size = unit::bytes(text).filter(|size| *size > 0);
+        if size.is_none() {
+            let message = match unit::whole(text) {
+                Some(_) => format!("`{}` is a size, and `{text}` has no unit", entry.name),
+                None => format!("`{}` needs a size above 0B, not `{text}`", entry.name),
+            };
+            self.report(&topics::UNIT, entry.place(), message, HINT);
+        }
+        size.map(Size::bytes)
+    }
+
+    /// A number of processor cores, in thousandths.
+    pub(super) fn cores(&mut self, entry: &Entry<'_>) -> Option<Cores> {
+        let Some(text) = entry.scalar() else {
+            self.wrong_type(entry, "a number of cores", "write for example `1.5`");
+            return None;
+        };
+        let number = unit::decimal(text).map(|number| (number * 1000.0).round());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+        let cores = number
+            .filter(|number| (1.0..=1_024_000.0).contains(number))
+            .and_then(|number| Cores::thousandths(number as u32));
+        if cores.is_none() {
+            let message =
+                format!("`{}` needs a number of cores from 0.001 to 1024, not `{text}`", entry.name);
+            self.report(&topics::VALUE, entry.place(), message, "write for example `1.5`");
+        }
+        cores
     }
 }

@@ -19,24 +19,36 @@ macro_rules! shapes {
 
 shapes! {
     ROOT = "windlass.yml": ["version", "app", "release", "keys", "environments"];
-    RELEASE = "release": ["artifact", "config", "schema", "reads"];
+    RELEASE = "release": ["artifact", "config", "schema", "reads", "migrate"];
+    MIGRATE = "migrate": ["up", "reversible", "timeout"];
     SCHEMA = "schema": ["version", "reads"];
     KEY = "a key": ["public", "signs", "owner"];
     ENVIRONMENT = "an environment": [
-        "needs", "soak", "gates", "evidence", "approval", "freeze", "target", "strategy", "verify", "clocks", "keep",
+        "needs", "soak", "gates", "evidence", "approval", "freeze", "target", "strategy", "verify", "clocks", "hooks",
+        "prove_rollback", "keep",
     ];
+    HOOK = "a hook": ["before", "after", "run", "env", "timeout"];
+    KEEP = "keep": ["releases", "warm"];
     CONDITION = "a condition": ["bound", "min_lines", "advisory"];
     APPROVAL = "approval": ["count", "from", "not_author", "max_age"];
     FREEZE = "a freeze": ["from", "to", "timezone", "reason"];
     HOST = "a host target": [
-        "kind", "listen", "metrics", "root", "run", "instances", "ready", "env", "drain", "stop",
+        "kind", "hosts", "listen", "metrics", "root", "run", "instances", "ready", "env", "secrets", "memory", "cpu",
+        "logs", "drain", "stop", "tls", "limits", "sticky", "testers",
     ];
+    LOGS = "logs": ["size", "age", "keep"];
+    TLS = "tls": ["certificate", "key"];
+    LIMITS = "limits": ["header", "body", "idle", "request", "connections"];
+    STICKY = "sticky": ["cookie", "header"];
+    TESTERS = "testers": ["token", "header"];
     KUBERNETES = "a kubernetes target": ["kind", "namespace", "manifests", "context"];
     EXEC = "an exec target": ["kind", "command", "weights"];
     READY = "ready": ["http", "within", "every"];
     ROLLING = "a rolling strategy": ["kind", "batch", "bake"];
     BLUE_GREEN = "a blue-green strategy": ["kind", "bake"];
     CANARY = "a canary strategy": ["kind", "steps", "bake"];
+    CUSTOM = "a custom strategy": ["kind", "steps"];
+    CUSTOM_STEP = "a custom step": ["weight", "batch", "settle", "verify", "bake", "pause"];
     VERIFY = "verify": [
         "probes", "errors", "latency", "restarts", "within", "warm_up", "on_inconclusive", "no_data",
     ];

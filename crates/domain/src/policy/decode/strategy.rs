@@ -4,20 +4,28 @@ use super::fields::Entry;
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
 use crate::policy::yaml::Value;
-use crate::policy::{Percent, Span, Strategy};
+use crate::policy::{CustomStep, Percent, Span, Strategy};
 
 #[derive(Clone, Copy)]
 enum Kind {
     Rolling,
     BlueGreen,
     Canary,
+    Custom,
 }
 
-const KINDS: [(&str, Kind); 3] =
-    [("rolling", Kind::Rolling), ("blue-green", Kind::BlueGreen), ("canary", Kind::Canary)];
+const KINDS: [(&str, Kind); 4] = [
+    ("rolling", Kind::Rolling),
+    ("blue-green", Kind::BlueGreen),
+    ("canary", Kind::Canary),
+    ("custom", Kind::Custom),
+];
 
 /// What a canary looks like, for hints.
 const CANARY: &str = "{ kind: canary, steps: [5%, 25%, 50%], bake: 10m }";
+
+/// What a list of one's own looks like, for hints.
+const CUSTOM: &str = "{ kind: custom, steps: [{ weight: 10%, bake: 5m }, { pause: 10m }, { weight: 100% }] }";
 
 impl Strategy {
     /// The strategy where the file names none: instance by instance.
@@ -36,12 +44,17 @@ impl Decoder {
                     self.report(&topics::MISSING_KEY, entry.place(), message, format!("write `{CANARY}`"));
                     None
                 }
+                Kind::Custom => {
+                    let message = "a custom strategy needs its steps";
+                    self.report(&topics::MISSING_KEY, entry.place(), message, format!("write `{CUSTOM}`"));
+                    None
+                }
             };
         };
         let kind =
             entries.iter().find(|(key, _)| matches!(&key.value, Value::Scalar(text) if text == "kind"));
         let Some((key, value)) = kind else {
-            let hint = "add `kind: rolling`, `kind: blue-green` or `kind: canary`";
+            let hint = "add `kind: rolling`, `kind: blue-green`, `kind: canary` or `kind: custom`";
             self.report(&topics::MISSING_KEY, &entry.key, "`strategy` has no `kind`", hint);
             return None;
         };
@@ -54,6 +67,7 @@ impl Decoder {
                 Some(Strategy::BlueGreen { bake })
             }
             Kind::Canary => self.canary(entry),
+            Kind::Custom => self.custom(entry),
         }
     }
 
@@ -71,6 +85,84 @@ impl Decoder {
         let bake =
             self.required(&fields, "bake", "bake: 10m").and_then(|entry| self.span(&entry, Zero::Allowed));
         Some(Strategy::Canary { steps: steps?, bake: bake? })
+    }
+
+    fn custom(&mut self, entry: &Entry<'_>) -> Option<Strategy> {
+        let fields = self.fields(entry, &shape::CUSTOM)?;
+        let listed =
+            self.required(&fields, "steps", "steps: [{ weight: 10%, bake: 5m }, { weight: 100% }]")?;
+        let items = self.items(&listed);
+        if items.is_empty() {
+            self.report(
+                &topics::STRATEGY,
+                &listed.key,
+                "a strategy without steps",
+                format!("write `{CUSTOM}`"),
+            );
+            return None;
+        }
+        // All first, so that every mistake in the list is told.
+        let read: Vec<_> = items.iter().map(|item| self.custom_step(item)).collect();
+        let mut steps: Vec<CustomStep> = Vec::new();
+        let mut whole = true;
+        for (item, step) in items.iter().zip(read) {
+            let Some(step) = step else {
+                whole = false;
+                continue;
+            };
+            let before = steps.iter().rev().find_map(|step| step.weight);
+            if let (Some(before), Some(weight)) = (before, step.weight)
+                && hundredths(weight) < hundredths(before)
+            {
+                let message = format!("shares may not fall, and {weight} follows {before}");
+                self.report(&topics::STRATEGY, item.place(), message, "write them from small to large");
+                whole = false;
+            }
+            steps.push(step);
+        }
+        whole.then_some(Strategy::Custom { steps })
+    }
+
+    fn custom_step(&mut self, entry: &Entry<'_>) -> Option<CustomStep> {
+        let fields = self.fields(entry, &shape::CUSTOM_STEP)?;
+        let weight = fields.get("weight").map(|entry| self.percent(&entry).map(|share| (entry, share)));
+        let batch = fields.get("batch").map(|entry| self.count(&entry, 1, 1000));
+        let settle = fields.get("settle").map_or(Some(true), |entry| self.boolean(&entry));
+        let verify = fields.get("verify").map_or(Some(true), |entry| self.boolean(&entry));
+        let bake = self.span_or(fields.get("bake"), Zero::Allowed, Span::seconds(0));
+        let pause = self.span_or(fields.get("pause"), Zero::Allowed, Span::seconds(0));
+        let weight = weight.map_or(Some(None), |weight| weight.map(Some))?;
+        if let Some((entry, share)) = &weight
+            && share.get() < 0.01
+        {
+            let message = "a step of 0% sends the new nothing";
+            self.report(&topics::STRATEGY, entry.place(), message, "leave `weight` out, or raise it");
+            return None;
+        }
+        let step = CustomStep {
+            weight: weight.map(|(_, share)| share),
+            batch: batch.map_or(Some(None), |batch| batch.map(Some))?,
+            settle: settle?,
+            verify: verify?,
+            bake: bake?,
+            pause: pause?,
+        };
+        if step.weight.is_none() && step.batch.is_none() && u64::from(step.pause) == 0 {
+            let message = "a step that changes nothing and waits for nothing";
+            self.report(
+                &topics::STRATEGY,
+                entry.place(),
+                message,
+                "give it a `weight`, a `batch` or a `pause`",
+            );
+            return None;
+        }
+        if !step.verify && u64::from(step.bake) > 0 {
+            let message = "a step bakes and is not judged";
+            self.report(&topics::STRATEGY, entry.place(), message, "write `pause` to wait without judging");
+            return None;
+        }
+        Some(step)
     }
 
     /// Shares that rise, each above 0% and below 100%, in hundredths of a percent as weights are.

@@ -7,7 +7,7 @@ use super::fields::{Entry, Fields};
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
 use crate::policy::yaml::Value;
-use crate::policy::{ExecTarget, HostTarget, KubernetesTarget, Ready, Span, Target, TargetKind};
+use crate::policy::{ExecTarget, HostTarget, KubernetesTarget, Logs, Ready, Span, Target, TargetKind};
 
 const KINDS: [(&str, TargetKind); 3] =
     [("host", TargetKind::Host), ("kubernetes", TargetKind::Kubernetes), ("exec", TargetKind::Exec)];
@@ -36,6 +36,7 @@ impl Decoder {
 
     fn host(&mut self, entry: &Entry<'_>) -> Option<HostTarget> {
         let fields = self.fields(entry, &shape::HOST)?;
+        let hosts = fields.get("hosts").map_or_else(|| Some(Vec::new()), |entry| self.hosts(&entry));
         let listen = self.required(&fields, "listen", "listen: 127.0.0.1:8080");
         let listen = listen.and_then(|entry| self.address(&entry));
         let metrics = fields.get("metrics").map(|entry| self.address(&entry));
@@ -47,7 +48,22 @@ impl Decoder {
         let env = fields.get("env").map_or_else(|| Some(BTreeMap::new()), |entry| self.env(&entry));
         let drain = self.span_or(fields.get("drain"), Zero::Allowed, Span::seconds(30));
         let stop = self.span_or(fields.get("stop"), Zero::Allowed, Span::seconds(10));
+        let secrets =
+            fields.get("secrets").map_or_else(|| Some(BTreeMap::new()), |entry| self.secrets(&entry));
+        let memory = fields.get("memory").map(|entry| self.size(&entry));
+        let cpu = fields.get("cpu").map(|entry| self.cores(&entry));
+        let logs = self.logs(&fields);
+        if let (Some(env), Some(secrets)) = (&env, &secrets)
+            && let Some(both) = secrets.keys().find(|name| env.contains_key(*name))
+            && let Some(entry) = fields.get("secrets")
+        {
+            let message = format!("`{both}` stands under `env` and under `secrets`");
+            self.report(&topics::TARGET, &entry.key, message, "keep one of the two");
+        }
+        let (tls, limits) = (self.tls(&fields), self.limits(&fields));
+        let (sticky, testers) = (self.sticky(&fields), self.testers(&fields));
         Some(HostTarget {
+            hosts: hosts?,
             listen: listen?,
             metrics: metrics.map_or(Some(None), |metrics| metrics.map(Some))?,
             root: root.map_or(Some(None), |root| root.map(Some))?,
@@ -55,9 +71,81 @@ impl Decoder {
             instances: instances?,
             ready: ready?,
             env: env?,
+            secrets: secrets?,
+            memory: memory.map_or(Some(None), |memory| memory.map(Some))?,
+            cpu: cpu.map_or(Some(None), |cpu| cpu.map(Some))?,
+            logs: logs?,
             drain: drain?,
             stop: stop?,
+            tls: tls?,
+            limits: limits?,
+            sticky: sticky?,
+            testers: testers?,
         })
+    }
+
+    /// Destinations of `ssh`, each once. A leading dash would be read as an option.
+    fn hosts(&mut self, entry: &Entry<'_>) -> Option<Vec<String>> {
+        const HINT: &str = "write destinations as ssh knows them: `[web1, deploy@web2.example.org]`";
+        let items = self.items(entry);
+        let mut hosts: Vec<String> = Vec::new();
+        let mut whole = true;
+        for item in &items {
+            let Some(host) = self.text(item, HINT) else {
+                whole = false;
+                continue;
+            };
+            let good = !host.starts_with('-')
+                && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"'\"\\$`;&|<>()".contains(&byte));
+            if !good {
+                let message = format!("{} cannot be a host", item.described());
+                self.report(&topics::TARGET, item.place(), message, HINT);
+                whole = false;
+            } else if hosts.contains(&host) {
+                self.report(&topics::TARGET, item.place(), format!("`{host}` is listed twice"), "keep one");
+                whole = false;
+            }
+            hosts.push(host);
+        }
+        if whole && hosts.is_empty() {
+            self.report(
+                &topics::TARGET,
+                &entry.key,
+                "`hosts` is an empty list",
+                "leave it out for this machine",
+            );
+            return None;
+        }
+        whole.then_some(hosts)
+    }
+
+    /// Variables and the files that hold their values.
+    fn secrets(&mut self, entry: &Entry<'_>) -> Option<BTreeMap<String, String>> {
+        let files = self.env(entry)?;
+        let relative = files.iter().find(|(_, file)| !file.starts_with('/'));
+        if let Some((name, _)) = relative {
+            // The text itself may be a secret that somebody wrote here, so it is not shown.
+            let message = format!("the secret `{name}` is not named by the full path of a file on the host");
+            self.report(
+                &topics::TARGET,
+                &entry.key,
+                message,
+                "write `secrets: { DB_PASSWORD: /etc/shop/db }`",
+            );
+            return None;
+        }
+        Some(files)
+    }
+
+    /// How output is kept, with defaults for what is not said.
+    fn logs(&mut self, fields: &Fields<'_>) -> Option<Logs> {
+        let default = Logs::default();
+        let Some(entry) = fields.get("logs") else { return Some(default) };
+        let fields = self.fields(&entry, &shape::LOGS)?;
+        let size = fields.get("size").map_or(Some(default.size), |entry| self.size(&entry));
+        let age = self.span_or(fields.get("age"), Zero::Refused, default.age);
+        let keep = fields.get("keep").map_or(Some(default.keep), |entry| self.count(&entry, 0, 1000));
+        Some(Logs { size: size?, age: age?, keep: keep? })
     }
 
     /// `ready: /healthz` or the long form.
@@ -141,7 +229,7 @@ impl Decoder {
     }
 
     /// Environment variables.
-    fn env(&mut self, entry: &Entry<'_>) -> Option<BTreeMap<String, String>> {
+    pub(super) fn env(&mut self, entry: &Entry<'_>) -> Option<BTreeMap<String, String>> {
         let named = self.named(entry, "env: { LOG: info }")?;
         let mut env = BTreeMap::new();
         let mut whole = true;

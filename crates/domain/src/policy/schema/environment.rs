@@ -1,8 +1,10 @@
 //! An environment in the schema.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
-use super::form::{OneOrMore, Share, Text, Time};
+use super::form::{AnyText, Command, OneOrMore, Share, Text, Time};
 use super::gates::Gates;
 use super::target::Target;
 use super::verify::Verify;
@@ -34,9 +36,72 @@ pub(super) struct Environment {
     verify: Option<Verify>,
     /// How long a step, the time without progress, and the whole rollout may take. Each ends in a revert.
     clocks: Option<Clocks>,
+    /// What is run before and after the phases of a rollout.
+    hooks: Option<OneOrMore<Hook>>,
+    /// Whether each release is rolled back once on purpose, under traffic, before it is committed.
+    #[schemars(extend("default" = false))]
+    prove_rollback: Option<bool>,
+    /// What stays of earlier releases.
+    #[schemars(extend("default" = 3))]
+    keep: Option<KeepForm>,
+}
+
+/// A command that the run executes before or after a phase, in the folder of windlass.yml.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["before"] }, { "required": ["after"] }]))]
+struct Hook {
+    /// The phase that it comes before.
+    before: Option<Phase>,
+    /// The phase that it comes after.
+    after: Option<Phase>,
+    /// The program and its arguments; no shell takes them apart.
+    run: Command,
+    /// Variables beside the run's own.
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
+    env: Option<BTreeMap<String, AnyText>>,
+    /// How long it may take.
+    #[schemars(extend("default" = "1m"))]
+    timeout: Option<Time>,
+}
+
+/// The phases of a rollout.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Phase {
+    /// Files and instances: until the first instances are ready.
+    Stage,
+    /// The migration of the data.
+    Migrate,
+    /// All shifts of requests, with what is judged between them.
+    Shift,
+    /// The commit: the last moment before it, and the first after it.
+    Commit,
+    /// The end of what was replaced.
+    Retire,
+    /// The way back.
+    Revert,
+}
+
+/// A number of releases, or the long form.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum KeepForm {
     /// How many committed revisions stay staged beside the live one and its anchor.
+    Short(#[schemars(range(max = 1000))] u32),
+    Long(Keep),
+}
+
+/// What stays of earlier releases.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Keep {
+    /// How many stay staged beside the live one and its anchor.
     #[schemars(range(max = 1000), extend("default" = 3))]
-    keep: Option<u32>,
+    releases: Option<u32>,
+    /// How many of them, the anchor first, stay running without requests.
+    #[schemars(range(max = 1000), extend("default" = 0))]
+    warm: Option<u32>,
 }
 
 /// People who must agree before a release enters.
@@ -125,6 +190,35 @@ enum Strategy {
         /// How long each step is watched.
         bake: Time,
     },
+    /// The author's own list.
+    Custom {
+        /// The steps, in order; if the last of them leaves the old a share, 100% follows by itself.
+        steps: OneOrMore<CustomStep>,
+    },
+}
+
+/// One step of a list of one's own. It has a weight, a batch or a pause.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["weight"] }, { "required": ["batch"] }, { "required": ["pause"] }]))]
+struct CustomStep {
+    /// The share of requests that the new gets; it may not fall.
+    weight: Option<Share>,
+    /// How many instances more take the new; with several hosts, how many hosts more.
+    #[schemars(range(min = 1, max = 1000))]
+    batch: Option<u16>,
+    /// Whether to wait until the shift is in effect and what it leaves has drained.
+    #[schemars(extend("default" = true))]
+    settle: Option<bool>,
+    /// Whether the new is judged, where `verify` says how or the step bakes.
+    #[schemars(extend("default" = true))]
+    verify: Option<bool>,
+    /// The least time that it is watched while it is judged.
+    #[schemars(extend("default" = "0s"))]
+    bake: Option<Time>,
+    /// How long to wait at the end of the step, watching nothing.
+    #[schemars(extend("default" = "0s"))]
+    pause: Option<Time>,
 }
 
 /// The three clocks of a rollout.

@@ -59,6 +59,11 @@ pub(super) struct Time(String);
 #[schemars(extend("pattern" = r"^[0-9]+(\.[0-9]+)?\s*%$"))]
 pub(super) struct Share(String);
 
+/// A number of bytes: 512B, 64KiB, 10MB.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = "^[0-9]+ *(B|kB|MB|GB|KiB|MiB|GiB)$"))]
+pub(super) struct Bytes(String);
+
 /// A factor above 1: 2x, 1.3x.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = r"^[0-9]+(\.[0-9]+)?x$"))]

@@ -18,7 +18,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use self::environment::Environment;
-use self::form::{Email, Name, OneOrMore, Text, Word};
+use self::form::{Command, Email, Name, OneOrMore, Text, Time, Word};
 use super::EvidenceKind;
 
 /// The JSON Schema (2020-12) of `windlass.yml`. References between environments, rising steps and the like are
@@ -97,6 +97,21 @@ struct Release {
     schema: Option<SchemaForm>,
     /// The schema versions that it reads, both ends included, such as 11..12.
     reads: Option<Reads>,
+    /// How it brings the data to that schema.
+    migrate: Option<Migrate>,
+}
+
+/// How a release brings the data to the schema that it writes: once, before the first request.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Migrate {
+    /// The program and its arguments, run in the staged artifact's folder with the release's environment.
+    up: Command,
+    /// Whether the release before still works afterwards. If not, there is no way back.
+    reversible: bool,
+    /// How long it may take.
+    #[schemars(extend("default" = "5m"))]
+    timeout: Option<Time>,
 }
 
 /// The version alone, or the long form.
