@@ -1,7 +1,10 @@
 //! The agent: what the control socket's requests act on. One mutation happens at a time.
 
+use std::ffi::OsString;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,12 +19,14 @@ use windlass_target::host::control::{
 
 use crate::clock::now;
 use crate::fence::{Gate, NotClaimed};
+use crate::handover::{Channel, Formers, NotDone, Writes};
 use crate::ledger::{Ledger, NotAppended};
 use crate::metrics::Standing;
 use crate::process::Process;
-use crate::root::{Root, read_json, write_json};
+use crate::root::{Lock, Root, read_json, write_json};
 use crate::route::{Leave, Router};
-use crate::supervise::Fleet;
+use crate::service::Manager;
+use crate::supervise::{Adopted, Fleet, Hold};
 
 /// Everything that the agent is.
 pub(crate) struct Agent {
@@ -35,11 +40,46 @@ pub(crate) struct Agent {
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// Calls off the mutation that is under way or waits.
     pub(crate) current: Mutex<Option<watch::Sender<bool>>>,
-    ending: watch::Sender<Option<Shutdown>>,
+    /// Held by the handover that is under way.
+    pub(crate) handing: tokio::sync::Mutex<()>,
+    pub(crate) lock: Lock,
+    pub(crate) manager: Manager,
+    /// What the next agent is started with, beside the root.
+    pub(crate) flags: Vec<OsString>,
+    writes: watch::Sender<Writes>,
+    ending: Mutex<Option<End>>,
+    ended: tokio::sync::Notify,
     metrics: watch::Sender<Option<SocketAddr>>,
     started: Timestamp,
     /// What the ledger said when it was last asked.
     pub(crate) known: tokio::sync::Mutex<Option<Arc<Standing>>>,
+    doors: Mutex<Doors>,
+}
+
+/// What an agent is made of, beside its files.
+pub(crate) struct Parts {
+    pub(crate) root: Root,
+    pub(crate) lock: Lock,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) manager: Manager,
+    pub(crate) flags: Vec<OsString>,
+}
+
+/// Why the agent ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was told to.
+    Shutdown(Shutdown),
+    /// The agent at the other end of this channel has taken over.
+    HandedOver(Channel),
+}
+
+/// Its listeners, but for the router's. What accepts from them has copies.
+#[derive(Debug, Default)]
+struct Doors {
+    control: Option<UnixListener>,
+    metrics: Option<TcpListener>,
 }
 
 /// The place and the addresses that were found for it (`agent.json`).
@@ -52,7 +92,8 @@ struct Settled {
 
 impl Agent {
     /// Reads everything from the root; nothing listens yet.
-    pub(crate) fn open(root: Root, fleet: Arc<Fleet>, router: Arc<Router>) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(parts: Parts) -> io::Result<Arc<Self>> {
+        let Parts { root, lock, fleet, router, manager, flags } = parts;
         let gate = Gate::open(&root)?;
         let ledger = Ledger::open(&root, now())?;
         let place: Settled = read_json(&root.agent())?.unwrap_or_default();
@@ -65,10 +106,17 @@ impl Agent {
             place: Mutex::new(place),
             turn: tokio::sync::Mutex::new(()),
             current: Mutex::new(None),
-            ending: watch::Sender::new(None),
+            handing: tokio::sync::Mutex::default(),
+            lock,
+            manager,
+            flags,
+            writes: watch::Sender::new(Writes::Ours),
+            ending: Mutex::default(),
+            ended: tokio::sync::Notify::new(),
             metrics: watch::Sender::new(None),
             started: now(),
             known: tokio::sync::Mutex::default(),
+            doors: Mutex::default(),
         }))
     }
 
@@ -82,19 +130,120 @@ impl Agent {
         Ok(())
     }
 
+    /// Listens by what another agent had, in the place that it settled.
+    pub(crate) fn take_listeners(
+        &self,
+        router: Vec<TcpListener>,
+        metrics: Option<TcpListener>,
+    ) -> io::Result<()> {
+        self.router.listen_by(router)?;
+        lock(&self.doors).metrics = metrics;
+        self.metrics.send_replace(lock(&self.place).metrics);
+        Ok(())
+    }
+
+    /// Begins to act on processes and files.
+    pub(crate) async fn begin(&self, adopted: Adopted) {
+        self.fleet.begin(adopted).await;
+    }
+
+    /// Keeps a copy of the control socket's listener, for the next agent.
+    pub(crate) fn keep_control(&self, listener: UnixListener) {
+        lock(&self.doors).control = Some(listener);
+    }
+
+    /// A copy of the control socket's listener.
+    pub(crate) fn control_listener(&self) -> io::Result<OwnedFd> {
+        let listener = lock(&self.doors).control.as_ref().map(UnixListener::try_clone).transpose()?;
+        listener.map(OwnedFd::from).ok_or_else(|| io::Error::other("the control socket is not there yet"))
+    }
+
+    /// A copy of the metrics' listener, where there is one.
+    pub(crate) fn metrics_listener(&self) -> io::Result<Option<OwnedFd>> {
+        let listener = lock(&self.doors).metrics.as_ref().map(TcpListener::try_clone).transpose()?;
+        Ok(listener.map(OwnedFd::from))
+    }
+
+    /// A listener for the metrics' address: the one that there is, or a new one.
+    pub(crate) fn listen_for_metrics(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let mut doors = lock(&self.doors);
+        let kept = doors.metrics.as_ref().filter(|kept| kept.local_addr().is_ok_and(|at| at == address));
+        let listener = match kept {
+            Some(kept) => kept.try_clone()?,
+            None => {
+                let listener = TcpListener::bind(address)?;
+                doors.metrics = Some(listener.try_clone()?);
+                listener
+            }
+        };
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// The agents before this one that still have something in flight.
+    pub(crate) fn formers(&self) -> &Arc<Formers> {
+        &self.fleet.formers
+    }
+
+    /// Whether this agent may write. Where that is open, or another has taken over, nothing is done, and the caller
+    /// asks again. Nothing waits between this and what it allows, so that both are one.
+    pub(crate) fn ours(&self) -> Result<(), NotDone> {
+        match *self.writes.borrow() {
+            Writes::Ours => Ok(()),
+            Writes::Offered | Writes::Theirs => Err(NotDone::AskAgain),
+        }
+    }
+
+    /// Whether what this agent knows is still so.
+    pub(crate) fn knows(&self) -> Result<(), NotDone> {
+        if *self.writes.borrow() == Writes::Theirs { Err(NotDone::AskAgain) } else { Ok(()) }
+    }
+
+    /// Lets nobody, or this agent again, write files and start processes.
+    pub(crate) async fn hold(&self, writes: Writes) {
+        self.writes.send_replace(writes);
+        let hold = match writes {
+            Writes::Ours => Hold::Free,
+            Writes::Offered => Hold::Held,
+            Writes::Theirs => Hold::Gone,
+        };
+        self.fleet.rein(hold).await;
+    }
+
+    /// Another agent has everything: this one ends.
+    pub(crate) async fn handed_over(&self, channel: Channel, pid: u32) {
+        self.hold(Writes::Theirs).await;
+        self.formers().forget();
+        self.manager.tell(&format!("MAINPID={pid}"));
+        self.end(End::HandedOver(channel));
+    }
+
     /// Where metrics shall be served.
     pub(crate) fn metrics_address(&self) -> watch::Receiver<Option<SocketAddr>> {
         self.metrics.subscribe()
     }
 
-    /// Becomes the request to end, when there is one.
-    pub(crate) fn ending(&self) -> watch::Receiver<Option<Shutdown>> {
-        self.ending.subscribe()
+    /// Waits until there is a reason to end.
+    pub(crate) async fn ending(&self) -> End {
+        loop {
+            if let Some(end) = lock(&self.ending).take() {
+                return end;
+            }
+            self.ended.notified().await;
+        }
+    }
+
+    /// Waits for the end of a handover that is under way; from then on there is none. Where another agent has taken
+    /// over, that is the reason to end, whatever was the first.
+    pub(crate) async fn no_handover(&self, end: End) -> (End, tokio::sync::MutexGuard<'_, ()>) {
+        let handing = self.handing.lock().await;
+        (lock(&self.ending).take().unwrap_or(end), handing)
     }
 
     /// Ends the agent.
-    pub(crate) fn end(&self, shutdown: Shutdown) {
-        self.ending.send_replace(Some(shutdown));
+    pub(crate) fn end(&self, end: End) {
+        lock(&self.ending).get_or_insert(end);
+        self.ended.notify_one();
     }
 
     /// What it sees.
@@ -114,6 +263,8 @@ impl Agent {
             lease: gate.lease(now),
             head: lock(&self.ledger).head(),
             now,
+            formers: self.formers().pids(),
+            managed: self.manager.is_there(),
         }
     }
 
@@ -139,7 +290,8 @@ impl Agent {
     }
 
     /// Gives the fence, or renews it. A new epoch calls off what an older one has under way.
-    pub(crate) fn claim(&self, claim: &Claim, holder: Option<Process>) -> Result<Lease, Rejected> {
+    pub(crate) fn claim(&self, claim: &Claim, holder: Option<Process>) -> Result<Lease, NotDone> {
+        self.ours()?;
         let mut gate = lock(&self.gate);
         let before = gate.epoch();
         let lease = gate.claim(&claim.owner, holder, claim.ttl_ms, now()).map_err(|error| match error {
@@ -154,8 +306,9 @@ impl Agent {
     }
 
     /// Takes the fence back.
-    pub(crate) fn release(&self, release: &ReleaseLease) -> Result<(), Rejected> {
-        lock(&self.gate).release(release.epoch).map_err(|error| fault(&error))
+    pub(crate) fn release(&self, release: &ReleaseLease) -> Result<(), NotDone> {
+        self.ours()?;
+        Ok(lock(&self.gate).release(release.epoch).map_err(|error| fault(&error))?)
     }
 
     /// Whether a mutation under this epoch may happen now.
@@ -168,7 +321,8 @@ impl Agent {
     }
 
     /// Appends to the journal. The fence is held meanwhile, so that no claim comes between.
-    pub(crate) fn append(&self, append: Append) -> Result<Appended, Rejected> {
+    pub(crate) fn append(&self, append: Append) -> Result<Appended, NotDone> {
+        self.ours()?;
         let gate = lock(&self.gate);
         let now = now();
         gate.admit(append.epoch, now).map_err(|refusal| Rejected::Fence { refusal })?;
@@ -183,13 +337,14 @@ impl Agent {
     }
 
     /// Takes its place. The same place again changes nothing.
-    pub(crate) async fn configure(&self, configure: Configure) -> Result<AgentState, Rejected> {
+    pub(crate) async fn configure(&self, configure: Configure) -> Result<AgentState, NotDone> {
         self.admit(configure.epoch)?;
         let called_off = self.take_turn();
         let turn = self.turn.lock().await;
+        self.ours()?;
         self.admit(configure.epoch)?;
         if *called_off.borrow() {
-            return Err(superseded());
+            return Err(superseded().into());
         }
         let before = lock(&self.place).clone();
         if before.place.as_ref() != Some(&configure.place) || before.listening.is_none() {
@@ -215,11 +370,13 @@ impl Agent {
             (Some(address), _) => {
                 let asked = resolve(address)?;
                 // Port 0 is settled here, and kept.
-                let listener =
-                    std::net::TcpListener::bind(asked).map_err(|error| cannot_listen(asked, error))?;
+                let listener = self.listen_for_metrics(asked).map_err(|error| cannot_listen(asked, error))?;
                 Some(listener.local_addr()?)
             }
         };
+        if metrics.is_none() {
+            lock(&self.doors).metrics = None;
+        }
         self.metrics.send_replace(metrics);
         Ok(Settled { place: Some(place), listening: Some(listening), metrics })
     }

@@ -18,6 +18,12 @@ pub(crate) struct Arguments {
     /// Leave the session of whoever started it, so that it outlives them
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Have the agent that runs for DIR hand over to this program, without a lost connection, and wait until it has
+    #[arg(long, conflicts_with_all = ["foreground", "detach"])]
+    pub(crate) take_over: bool,
+    /// Take over from the agent at the other end of standard input
+    #[arg(long, hide = true, conflicts_with = "take_over")]
+    pub(crate) inherit: bool,
     /// Route with so many threads [default: one for each usable CPU, at most 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,

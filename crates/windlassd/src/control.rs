@@ -21,7 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use windlass_target::host::control::{Rejected, Shutdown};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, End};
+use crate::handover::{NotDone, give};
 use crate::process::Process;
 use crate::{metrics, steps};
 
@@ -31,25 +32,29 @@ const LARGEST: usize = 4 * 1024 * 1024;
 type Answer = Response<Full<Bytes>>;
 
 /// Makes the socket, mode 0600. The caller holds the root's lock, so that one which lies there is nobody's.
-pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     // The folder is 0700, so nobody can connect between these two.
-    let listener = UnixListener::bind(path)?;
+    let listener = std::os::unix::net::UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 
-/// Answers on the control socket, for ever.
-pub(crate) async fn serve(agent: Arc<Agent>, listener: UnixListener) {
+/// Answers on the control socket, for ever. Each connection that is there has a copy of `open`.
+pub(crate) async fn serve(agent: Arc<Agent>, listener: UnixListener, open: Arc<()>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let caller = caller(&stream);
-                tokio::spawn(answer_all(Arc::clone(&agent), stream, Door::Control(caller)));
+                let (agent, open) = (Arc::clone(&agent), Arc::clone(&open));
+                tokio::spawn(async move {
+                    answer_all(agent, stream, Door::Control(caller)).await;
+                    drop(open);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept on the control socket");
@@ -73,7 +78,7 @@ pub(crate) async fn serve_metrics(agent: Arc<Agent>) {
 
 async fn serve_metrics_at(agent: &Arc<Agent>, address: Option<SocketAddr>) {
     let Some(address) = address else { return std::future::pending().await };
-    let listener = match TcpListener::bind(address).await {
+    let listener = match agent.listen_for_metrics(address).and_then(TcpListener::from_std) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%address, %error, "cannot serve metrics; trying again");
@@ -131,14 +136,19 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
         (Door::Metrics, ..) => return nothing_there(),
         (Door::Control(holder), ..) => holder,
     };
+    // What another agent has taken over, it alone answers.
+    if let Err(why) = agent.knows() {
+        return not_done(&why);
+    }
     let result = match (request.method(), path.as_str()) {
         (&Method::GET, "/v1/state") => {
             agent.fleet.measure().await;
             Ok(json(StatusCode::OK, &agent.state()))
         }
-        (&Method::GET, "/v1/journal") => {
-            agent.journal().map(|bytes| text(StatusCode::OK, "application/jsonl", bytes))
-        }
+        (&Method::GET, "/v1/journal") => agent
+            .journal()
+            .map(|bytes| text(StatusCode::OK, "application/jsonl", bytes))
+            .map_err(NotDone::from),
         (&Method::POST, "/v1/configure") => match body(request).await {
             Ok(configure) => agent.configure(configure).await.map(|state| json(StatusCode::OK, &state)),
             Err(answer) => return answer,
@@ -160,15 +170,35 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
             Err(answer) => return answer,
         },
         (&Method::POST, "/v1/shutdown") => match body::<Shutdown>(request).await {
-            Ok(shutdown) => {
-                agent.end(shutdown);
-                Ok(empty())
-            }
+            Ok(shutdown) => agent.ours().map(|()| {
+                agent.end(End::Shutdown(shutdown));
+                empty()
+            }),
+            Err(answer) => return answer,
+        },
+        (&Method::POST, "/v1/handover") => match body(request).await {
+            // It goes on when whoever asked is gone.
+            Ok(asked) => tokio::spawn(async move { give(&agent, &asked).await })
+                .await
+                .unwrap_or_else(|error| {
+                    Err(Rejected::Fault { why: format!("handing over broke off: {error}") }.into())
+                })
+                .map(|handed| json(StatusCode::OK, &handed)),
             Err(answer) => return answer,
         },
         _ => return nothing_there(),
     };
-    result.unwrap_or_else(|rejected| json(status(&rejected), &rejected))
+    result.unwrap_or_else(|why| not_done(&why))
+}
+
+fn not_done(why: &NotDone) -> Answer {
+    match why {
+        NotDone::Rejected(rejected) => json(status(rejected), rejected),
+        NotDone::AskAgain => {
+            let said = b"another agent takes over, and nothing was done: ask again\n".to_vec();
+            text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", said)
+        }
+    }
 }
 
 /// The protocol's code for a rejection.

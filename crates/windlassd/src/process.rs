@@ -2,10 +2,15 @@
 //! another process is never taken for the old one.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde::{Deserialize, Serialize};
+use tokio::net::unix::pipe::Receiver;
+
+/// How often a process is looked at where the system has no better way to await its end.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One process, for its whole life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,42 @@ impl Process {
     /// Whether it still runs.
     pub(crate) fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)
+    }
+
+    /// Waits until it has ended, also where it is not our child.
+    pub(crate) async fn ended(self) {
+        match self.watch() {
+            // Readable from its end on, also before it is reaped. It cannot come to be another process's.
+            Ok(Some(end)) => {
+                if end.readable().await.is_err() {
+                    self.look_on().await;
+                }
+            }
+            Ok(None) => {}
+            Err(_) => self.look_on().await,
+        }
+    }
+
+    /// What becomes readable when it ends; `None` when it has ended already.
+    fn watch(self) -> io::Result<Option<Receiver>> {
+        let raw = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let pid = raw.ok_or(io::ErrorKind::InvalidInput)?;
+        let end = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+            Err(rustix::io::Errno::SRCH) => return Ok(None),
+            end => end?,
+        };
+        // Only now is it certain whose end that is.
+        if !self.is_alive() {
+            return Ok(None);
+        }
+        // Nothing is ever read from it, so that it need not be a pipe.
+        Ok(Some(Receiver::from_owned_fd_unchecked(end)?))
+    }
+
+    async fn look_on(self) {
+        while self.is_alive() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Sends a signal to its process group, which it leads.

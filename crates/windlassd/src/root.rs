@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,10 @@ pub(crate) const SOCKET_PATH: usize = 107;
 #[derive(Clone, Debug)]
 pub(crate) struct Root(PathBuf);
 
-/// The lock on a root. It is free when its holder's process ends, however that happens.
+/// The lock on a root. It lasts as long as any process has the file open that it was taken by: it is free when its
+/// holder ends, however that happens, unless it was handed over before.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+pub(crate) struct Lock(File);
 
 /// Why a root could not be locked.
 #[derive(Debug)]
@@ -75,6 +77,11 @@ impl Root {
         self.0.join("agent.log")
     }
 
+    /// What an agent wrote before it had its log, or when it broke.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.0.join("agent.out")
+    }
+
     pub(crate) fn revisions(&self) -> PathBuf {
         self.0.join("revisions")
     }
@@ -106,14 +113,30 @@ impl Root {
             }
             Err(TryLockError::Error(error)) => return Err(NotLocked::Io(error)),
         }
-        let mut note = || {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{}", std::process::id())?;
-            file.sync_all()
-        };
-        note().map_err(NotLocked::Io)?;
-        Ok(Lock(file))
+        let lock = Lock(file);
+        lock.note().map_err(NotLocked::Io)?;
+        Ok(lock)
+    }
+}
+
+impl Lock {
+    /// The lock that another agent took and handed over.
+    pub(crate) fn handed_over(fd: OwnedFd) -> Self {
+        Self(File::from(fd))
+    }
+
+    /// Notes this process in it, for whoever finds it taken.
+    pub(crate) fn note(&self) -> io::Result<()> {
+        let mut file = &self.0;
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())?;
+        file.sync_all()
+    }
+
+    /// The file, for another agent.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

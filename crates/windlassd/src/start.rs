@@ -3,18 +3,22 @@
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use windlass_ci::context::Context;
 use windlass_ci::fail::Failure;
 use windlass_ci::{args, sink};
 use windlass_domain::outcome::Outcome;
-use windlass_target::host::control::Shutdown;
+use windlass_target::host::control::{HandedOver, Handover, Shutdown};
+use windlass_target::host::{AgentCommand, Client};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, End, Parts};
 use crate::args::Arguments;
-use crate::root::{NotLocked, Root, SOCKET_PATH};
+use crate::handover::{Channel, Inheritance, Taken, flags, leave, take};
+use crate::root::{Lock, NotLocked, Root, SOCKET_PATH};
 use crate::route::{Placement, Router};
+use crate::service::Manager;
 use crate::supervise::{Fleet, rotate, visible};
 use crate::{control, log, topics};
 
@@ -68,72 +72,226 @@ fn start(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
         )
         .hint("choose a shorter root"));
     }
-    let _lock = root.lock().map_err(|error| match error {
-        NotLocked::Taken(pid) => {
-            let who =
-                pid.map_or_else(|| "another agent".to_owned(), |pid| format!("the agent with pid {pid}"));
-            Failure::refused(&topics::TAKEN, format!("{who} already runs for {}", root.path().display()))
-        }
-        NotLocked::Io(error) => unusable(error),
-    })?;
     log::open(&root.log(), arguments.verbose).map_err(unusable)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
-    let result = runtime.block_on(serve(&root, arguments, context, &unusable));
+    let result = runtime.block_on(async {
+        if arguments.take_over {
+            return take_over(&root, context).await;
+        }
+        let manager = Manager::of(&context.vars).map_err(unusable)?;
+        Start { root: &root, arguments, context, unusable: &unusable }.run(manager).await
+    });
     runtime.shutdown_background();
     result
 }
 
-async fn serve(
-    root: &Root,
-    arguments: &Arguments,
-    context: &Context,
-    unusable: &dyn Fn(io::Error) -> Failure,
-) -> Result<(), Failure> {
-    // Signals first: from here on none of them ends the agent in the middle of something.
-    let mut terminate = signal(SignalKind::terminate()).map_err(unusable)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unusable)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(unusable)?;
-    let placement = if arguments.no_pin { Placement::Free } else { Placement::Pinned };
-    let router = Arc::new(Router::start(arguments.threads, placement).map_err(unusable)?);
-    let fleet = Fleet::open(root, Arc::clone(&router), visible(&context.vars)).map_err(unusable)?;
-    let agent = Agent::open(root.clone(), Arc::clone(&fleet), router).map_err(unusable)?;
-    let adopted = fleet.adopt().map_err(unusable)?;
-    agent.resume_place().map_err(|error| {
-        Failure::unknown(&topics::ADDRESS, "cannot take up the router's work again").because(error)
-    })?;
-    let listener = control::bind(&root.socket()).map_err(|error| {
-        Failure::unknown(
-            &topics::SOCKET,
-            format!("cannot make the control socket {}", root.socket().display()),
-        )
-        .because(error)
-    })?;
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        pid = std::process::id(),
-        adopted,
-        "the agent is there"
+/// Has the agent that runs hand over to this program.
+async fn take_over(root: &Root, context: &Context) -> Result<(), Failure> {
+    let failed = |what: &str| Failure::unknown(&topics::HANDOVER, what.to_owned());
+    let own = std::env::current_exe()
+        .map_err(|error| failed("cannot tell which program this is").because(error))?;
+    let program = AgentCommand::find(&own, &context.vars).handover().map_err(|why| failed(&why))?;
+    let client = Client::new(root.path());
+    let handed: HandedOver = client
+        .post("/v1/handover", &Handover { program }, HANDOVER)
+        .await
+        .map_err(|error| failed("the agent that runs did not hand over").because(error))?;
+    anstream::println!(
+        "the agent with pid {}, version {}, has taken over",
+        handed.pid,
+        sink::line(&handed.version)
     );
-    let control = tokio::spawn(control::serve(Arc::clone(&agent), listener));
-    let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
-    let rotating = tokio::spawn(rotate(Arc::clone(&fleet)));
-    let mut ending = agent.ending();
-    let shutdown = loop {
-        tokio::select! {
-            _ = terminate.recv() => break Shutdown { stop_instances: false },
-            _ = interrupt.recv() => break Shutdown { stop_instances: false },
-            // A terminal that goes away takes nothing with it.
-            _ = hang_up.recv() => {}
-            Ok(asked) = ending.wait_for(Option::is_some) => {
-                break asked.clone().unwrap_or(Shutdown { stop_instances: false });
+    Ok(())
+}
+
+/// How long handing over may take, with everything that it waits for.
+const HANDOVER: Duration = Duration::from_secs(90);
+
+/// What an agent starts from.
+struct Start<'a> {
+    root: &'a Root,
+    arguments: &'a Arguments,
+    context: &'a Context,
+    unusable: &'a dyn Fn(io::Error) -> Failure,
+}
+
+impl Start<'_> {
+    async fn run(&self, manager: Manager) -> Result<(), Failure> {
+        // Signals first: from here on none of them ends the agent in the middle of something.
+        let mut signals = Signals::new().map_err(self.unusable)?;
+        let inheritance = match self.arguments.inherit {
+            true => Inheritance::receive().await.map_err(self.unusable)?,
+            false => None,
+        };
+        let open = Arc::new(());
+        let (agent, control) = self.open(manager, inheritance).await?;
+        control.set_nonblocking(true).map_err(self.unusable)?;
+        let listener = tokio::net::UnixListener::from_std(control).map_err(self.unusable)?;
+        let control = tokio::spawn(control::serve(Arc::clone(&agent), listener, Arc::clone(&open)));
+        let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
+        let rotating = tokio::spawn(rotate(Arc::clone(&agent.fleet)));
+        agent.manager.tell("READY=1");
+        let pulse = tokio::spawn(pulse(Arc::clone(&agent)));
+        let end = tokio::select! {
+            () = signals.told() => End::Shutdown(Shutdown { stop_instances: false }),
+            end = agent.ending() => end,
+        };
+        let (end, _handing) = agent.no_handover(end).await;
+        metrics.abort();
+        rotating.abort();
+        pulse.abort();
+        match end {
+            End::Shutdown(shutdown) => {
+                tracing::info!(stop_instances = shutdown.stop_instances, "the agent ends");
+                agent.manager.tell("STOPPING=1");
+                agent.close(&shutdown).await;
+                control.abort();
+                let _ = std::fs::remove_file(self.root.socket());
+            }
+            End::HandedOver(channel) => {
+                control.abort();
+                tokio::select! {
+                    () = leave(&agent, &channel) => {}
+                    () = signals.told() => {}
+                }
+                // Whoever asked something last is answered.
+                for _ in 0..ANSWERS {
+                    if Arc::strong_count(&open) == 1 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                tracing::info!("the agent that handed over ends");
             }
         }
-    };
-    tracing::info!(stop_instances = shutdown.stop_instances, "the agent ends");
-    metrics.abort();
-    rotating.abort();
-    agent.close(&shutdown).await;
-    control.abort();
-    let _ = std::fs::remove_file(root.socket());
-    Ok(())
+        Ok(())
+    }
+
+    /// Reads everything, takes the listeners from the agent before or makes them, and begins to act.
+    async fn open(
+        &self,
+        manager: Manager,
+        inheritance: Option<Inheritance>,
+    ) -> Result<(Arc<Agent>, std::os::unix::net::UnixListener), Failure> {
+        let managed = manager.is_there();
+        let mut from = None;
+        let (lock, taken, upstreams, listeners) = match inheritance {
+            None => (self.lock()?, None, 0, 0),
+            Some(inheritance) => {
+                let Inheritance { channel, from: pid, lock, control, metrics, router, formers, upstreams } =
+                    inheritance;
+                from = Some((channel, pid, formers));
+                let listeners = router.len();
+                (lock, Some((control, metrics, router)), upstreams, listeners)
+            }
+        };
+        let placement = if self.arguments.no_pin { Placement::Free } else { Placement::Pinned };
+        let router = Router::start(self.arguments.threads, listeners, placement).map_err(self.unusable)?;
+        let router = Arc::new(router);
+        let vars = visible(&self.context.vars);
+        let fleet = Fleet::open(self.root, Arc::clone(&router), vars, upstreams).map_err(self.unusable)?;
+        let flags = flags(self.arguments);
+        let parts =
+            Parts { root: self.root.clone(), lock, fleet: Arc::clone(&fleet), router, manager, flags };
+        let agent = Agent::open(parts).map_err(self.unusable)?;
+        let adopted = fleet.adopt().map_err(self.unusable)?;
+        let count = adopted.count();
+        if let Some((channel, pid, formers)) = from {
+            match take(channel, pid).await.map_err(self.unusable)? {
+                Taken::From(pid, channel) => fleet.formers.add(pid, channel),
+                // The service manager starts another one, which must not find the root taken.
+                Taken::Fallen if managed => {
+                    return Err((self.unusable)(io::Error::other("the agent that handed over is gone")));
+                }
+                Taken::Fallen => tracing::warn!(pid, "the agent before ended while it handed over"),
+            }
+            for (pid, end) in formers {
+                fleet.formers.add(pid, Channel::of(end).map_err(self.unusable)?);
+            }
+            agent.lock.note().map_err(self.unusable)?;
+        }
+        let control = match taken {
+            Some((control, metrics, router)) => {
+                agent.take_listeners(router, metrics).map_err(self.unusable)?;
+                control
+            }
+            None => {
+                agent.resume_place().map_err(|error| {
+                    Failure::unknown(&topics::ADDRESS, "cannot take up the router's work again")
+                        .because(error)
+                })?;
+                self.bind()?
+            }
+        };
+        agent.keep_control(control.try_clone().map_err(self.unusable)?);
+        agent.begin(adopted).await;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            pid = std::process::id(),
+            adopted = count,
+            "the agent is there"
+        );
+        Ok((agent, control))
+    }
+
+    fn lock(&self) -> Result<Lock, Failure> {
+        self.root.lock().map_err(|error| match error {
+            NotLocked::Taken(pid) => {
+                let who =
+                    pid.map_or_else(|| "another agent".to_owned(), |pid| format!("the agent with pid {pid}"));
+                let root = self.root.path().display();
+                Failure::refused(&topics::TAKEN, format!("{who} already runs for {root}"))
+            }
+            NotLocked::Io(error) => (self.unusable)(error),
+        })
+    }
+
+    fn bind(&self) -> Result<std::os::unix::net::UnixListener, Failure> {
+        let socket = self.root.socket();
+        control::bind(&socket).map_err(|error| {
+            Failure::unknown(&topics::SOCKET, format!("cannot make the control socket {}", socket.display()))
+                .because(error)
+        })
+    }
+}
+
+/// Gives the service manager a sign of life for as long as every worker of the router gives one.
+async fn pulse(agent: Arc<Agent>) {
+    let Some(limit) = agent.manager.watchdog() else { return };
+    loop {
+        agent.router.pulse().await;
+        agent.manager.tell("WATCHDOG=1");
+        tokio::time::sleep(limit / 3).await;
+    }
+}
+
+/// So many hundredths of a second are left for answers on the control socket after handing over.
+const ANSWERS: u32 = 500;
+
+/// The signals that end the agent. A terminal that goes away takes nothing with it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one.
+    async fn told(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {}
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ use windlass_domain::rollout::{Step, Weights};
 use windlass_target::host::control::{Applied, Apply, Package, Rejected};
 
 use crate::agent::{Agent, fault, superseded};
+use crate::handover::NotDone;
 use crate::stage::{self, NotStaged};
 use crate::supervise::Readiness;
 
@@ -23,11 +24,12 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Applies one step, after the one that is under way has been called off. It goes on when whoever asked is gone:
 /// it ends when it is done, or when a later run claims the fence.
-pub(crate) async fn apply(agent: Arc<Agent>, apply: Apply) -> Result<Applied, Rejected> {
+pub(crate) async fn apply(agent: Arc<Agent>, apply: Apply) -> Result<Applied, NotDone> {
     agent.admit(apply.epoch)?;
     let called_off = agent.take_turn();
     let task = tokio::spawn(async move {
         let _turn = agent.turn.lock().await;
+        agent.ours()?;
         let mut permit = Permit { agent: Arc::clone(&agent), epoch: apply.epoch, called_off };
         let word = apply.step.word();
         let result = permit.run(apply.step, apply.package).await;
@@ -35,9 +37,10 @@ pub(crate) async fn apply(agent: Arc<Agent>, apply: Apply) -> Result<Applied, Re
             Ok(applied) => tracing::info!(epoch = apply.epoch.0, step = word, note = applied.note, "applied"),
             Err(rejected) => tracing::warn!(epoch = apply.epoch.0, step = word, ?rejected, "not applied"),
         }
-        result
+        Ok(result?)
     });
-    task.await.unwrap_or_else(|error| Err(Rejected::Fault { why: format!("the step broke off: {error}") }))
+    task.await
+        .unwrap_or_else(|error| Err(Rejected::Fault { why: format!("the step broke off: {error}") }.into()))
 }
 
 /// The right to change things, which may end at any moment: it is looked at again before each effect.

@@ -18,6 +18,9 @@ use crate::driver::DriverError;
 /// The longest that a question about state may take. Steps take as long as their clock says.
 const QUESTION: Duration = Duration::from_secs(10);
 
+/// The pause before a request is sent again that was meant for the agent that takes over.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// How to reach one agent.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -146,7 +149,18 @@ impl Client {
         })
     }
 
+    /// Sends a request, and again where the agent that took it was about to hand over to another.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, DriverError> {
+        loop {
+            if let Some(answer) = self.send_once(method.clone(), path, body.clone()).await? {
+                return Ok(answer);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// `None` when another agent has taken over, and nothing was done.
+    async fn send_once(&self, method: Method, path: &str, body: Bytes) -> Result<Option<Bytes>, DriverError> {
         let stream = self.connect().await.map_err(|error| self.unreachable(path, error))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -164,7 +178,14 @@ impl Client {
         let bytes =
             answer.into_body().collect().await.map_err(|error| self.unreachable(path, error))?.to_bytes();
         pump.abort();
-        if status.is_success() { Ok(bytes) } else { Err(self.rejected(path, status, &bytes)) }
+        if status.is_success() {
+            return Ok(Some(bytes));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            Ok(None)
+        } else {
+            Err(self.rejected(path, status, &bytes))
+        }
     }
 
     fn rejected(&self, path: &str, status: StatusCode, bytes: &[u8]) -> DriverError {

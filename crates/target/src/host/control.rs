@@ -10,10 +10,11 @@
 //! | `GET /v1/journal` | | 200, the entries as JSON lines |
 //! | `POST /v1/journal` | [`Append`] | 200 [`Appended`], 409 [`Rejected`] |
 //! | `POST /v1/shutdown` | [`Shutdown`] | 204, then the agent ends |
+//! | `POST /v1/handover` | [`Handover`] | 200 [`HandedOver`], then the agent answers what is under way and ends |
 //! | `GET /metrics` | | 200, Prometheus text |
 //!
 //! 409 means that the fence or the journal's head refused; 422 that the step was judged no and will not succeed when
-//! it is tried again; 500 that the agent could not judge (disk full, ledger corrupted), which may pass.
+//! it is tried again; 503 that another agent has taken over meanwhile, and that nothing was done: ask again; 500 that the agent could not judge (disk full, ledger corrupted), which may pass.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -161,6 +162,22 @@ pub struct Shutdown {
     pub stop_instances: bool,
 }
 
+/// Has the agent hand its listeners, its lock and its instances over to another program, which it starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Handover {
+    /// The program, by its absolute path, and its first arguments; `--root DIR` and the like follow.
+    pub program: Vec<String>,
+}
+
+/// Another agent has taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+}
+
 /// Why a request was refused.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "rejected", rename_all = "kebab-case")]
@@ -215,6 +232,12 @@ pub struct AgentState {
     pub head: Head,
     /// The agent's time.
     pub now: Timestamp,
+    /// The processes of agents that have handed over and still answer what was under way at them.
+    #[serde(default)]
+    pub formers: Vec<u32>,
+    /// Whether a service manager started it, and so decides which program it is.
+    #[serde(default)]
+    pub managed: bool,
 }
 
 /// One revision on this host.

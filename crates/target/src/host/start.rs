@@ -44,6 +44,28 @@ impl AgentCommand {
         };
         Self { program, vars }
     }
+
+    /// The program and its first arguments for an agent that hands over to it; that one may have another `PATH`.
+    ///
+    /// # Errors
+    /// When it cannot be found, or its path is not Unicode.
+    pub fn handover(&self) -> Result<Vec<String>, String> {
+        let program = Path::new(&self.program[0]);
+        let found = if program.is_absolute() {
+            Some(program.to_owned())
+        } else {
+            let folders = self.vars.get("PATH").map_or("", String::as_str);
+            std::env::split_paths(folders).map(|folder| folder.join(program)).find(|path| path.is_file())
+        };
+        let found = found.ok_or_else(|| format!("there is no {} on the path", program.display()))?;
+        let rest = self.program[1..].iter();
+        std::iter::once(found.as_os_str())
+            .chain(rest.map(OsString::as_os_str))
+            .map(|word| {
+                word.to_str().map(str::to_owned).ok_or_else(|| format!("{} is not Unicode", found.display()))
+            })
+            .collect()
+    }
 }
 
 /// Why there is no agent.

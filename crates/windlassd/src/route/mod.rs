@@ -90,10 +90,10 @@ pub(crate) enum Placement {
 }
 
 impl Router {
-    /// Starts the workers; they listen nowhere yet.
-    pub(crate) fn start(threads: Option<u16>, placement: Placement) -> io::Result<Self> {
+    /// Starts the workers, at least `least`; they listen nowhere yet.
+    pub(crate) fn start(threads: Option<u16>, least: usize, placement: Placement) -> io::Result<Self> {
         let cpus = usable_cpus();
-        let count = threads.map_or(cpus.len().clamp(1, MOST), usize::from);
+        let count = threads.map_or(cpus.len().clamp(1, MOST), usize::from).max(least);
         let nowhere = Arc::new(Tally::new(count));
         let door = Arc::<Door>::default();
         let table = Arc::new(ArcSwap::from_pointee(Table::empty()));
@@ -210,6 +210,18 @@ impl Router {
         for worker in &self.workers {
             // An error means that the worker is gone, and with it everything that it could send anywhere.
             let _ = worker.seen.clone().wait_for(|seen| *seen >= version).await;
+        }
+    }
+
+    /// Waits for a sign of life of every worker.
+    pub(crate) async fn pulse(&self) {
+        for worker in &self.workers {
+            let (alive, pulse) = oneshot::channel();
+            let _ = worker.commands.send(Command::Pulse(alive));
+            if pulse.await.is_err() {
+                // A worker that is gone gives none, ever.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

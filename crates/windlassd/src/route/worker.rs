@@ -41,6 +41,8 @@ pub(super) enum Command {
     Unlisten,
     /// Close the connections on which this revision has something in flight.
     Cut(Sequence, oneshot::Sender<()>),
+    /// Say that it works.
+    Pulse(oneshot::Sender<()>),
     /// End, with this much time for what is there.
     Stop(Leave),
 }
@@ -97,6 +99,9 @@ async fn work(seat: Seat) {
                 Some(Command::Cut(revision, done)) => {
                     local.cut(revision);
                     let _ = done.send(());
+                }
+                Some(Command::Pulse(alive)) => {
+                    let _ = alive.send(());
                 }
                 Some(Command::Stop(leave)) => {
                     end(std::mem::take(&mut accepting));

@@ -1,5 +1,6 @@
 //! Adoption: what an earlier agent of this root started, and what nobody knows of any more.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +8,31 @@ use std::time::Duration;
 use super::fleet::{Fleet, Inner};
 use super::instance::{Instance, Seat};
 use super::kept::{Kept, KeptInstance};
+use super::reins::Hold;
 use super::running::Running;
 use super::{launch, mind, running};
+use windlass_domain::release::Sequence;
+
 use crate::process::Process;
 use crate::root::read_json;
 
+/// What was found of an earlier agent.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    seats: Vec<Seat>,
+    wanted: BTreeMap<Sequence, u16>,
+}
+
+impl Adopted {
+    /// How many processes.
+    pub(crate) fn count(&self) -> usize {
+        self.seats.len()
+    }
+}
+
 impl Fleet {
-    /// Adopts the processes that an earlier agent started and that still run, and starts those that are missing.
-    pub(crate) fn adopt(self: &Arc<Self>) -> io::Result<usize> {
+    /// Adopts the processes that an earlier agent started and that still run. Nothing is done to them yet.
+    pub(crate) fn adopt(self: &Arc<Self>) -> io::Result<Adopted> {
         let kept: Kept = read_json(&self.root.instances())?.unwrap_or_default();
         let mut adopted = Vec::new();
         {
@@ -27,11 +45,31 @@ impl Fleet {
             }
             self.publish(&mut inner);
         }
-        self.end_strays(&adopted);
-        for (revision, wanted) in kept.wanted {
+        Ok(Adopted { seats: adopted, wanted: kept.wanted })
+    }
+
+    /// Begins to act: ends what nobody knows of, goes on with what was being stopped, and starts what is missing.
+    pub(crate) async fn begin(self: &Arc<Self>, adopted: Adopted) {
+        self.rein(Hold::Free).await;
+        self.end_strays(&adopted.seats);
+        for seat in adopted.seats {
+            if seat.index >= adopted.wanted.get(&seat.revision).copied().unwrap_or_default() {
+                self.stop_one(seat);
+            }
+        }
+        for (revision, wanted) in adopted.wanted {
             self.want(revision, wanted);
         }
-        Ok(adopted.len())
+    }
+
+    fn stop_one(&self, seat: Seat) {
+        let mut inner = self.lock();
+        let of = inner.revisions.get_mut(&seat.revision);
+        if let Some(instance) = of.and_then(|of| of.instances.get_mut(&seat.index)) {
+            instance.ready = false;
+            instance.stop.send_replace(true);
+        }
+        self.publish(&mut inner);
     }
 
     /// Ends processes that an earlier agent of this root started and could not write down before it was killed. They

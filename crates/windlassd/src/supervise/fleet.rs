@@ -14,7 +14,9 @@ use windlass_target::host::control::RevisionState;
 use super::instance::{Instance, Seat};
 use super::kept::Kept;
 use super::mind;
+use super::reins::Reins;
 use super::revision::Revision;
+use crate::handover::Formers;
 use crate::root::{Root, read_json, write_json};
 use crate::rotation::Rule;
 use crate::route::{Lane, Router, Sum};
@@ -27,6 +29,9 @@ pub(crate) struct Fleet {
     pub(super) router: Arc<Router>,
     inner: Mutex<Inner>,
     pub(super) changed: watch::Sender<u64>,
+    pub(super) reins: Reins,
+    /// The agents before this one that still have something in flight.
+    pub(crate) formers: Arc<Formers>,
     /// When resources were last measured; held while they are.
     pub(super) measured: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -41,18 +46,20 @@ pub(super) struct Inner {
 }
 
 impl Fleet {
-    /// Reads what is on the disk, and publishes the weights; nothing is started yet.
+    /// Reads what is on the disk. Nothing is started and nothing is written before [`begin`](Self::begin). Starts of
+    /// instances are named by numbers above `upstreams`.
     pub(crate) fn open(
         root: &Root,
         router: Arc<Router>,
         visible: BTreeMap<String, String>,
+        upstreams: u64,
     ) -> io::Result<Arc<Self>> {
         let revisions = stage::staged(root)?
             .into_iter()
             .map(|manifest| (manifest.revision, Revision::new(manifest, router.tally())))
             .collect();
         let weights = read_json(&root.weights())?.unwrap_or_default();
-        let inner = Inner { revisions, weights, shifted: Instant::now(), version: 0, upstreams: 0 };
+        let inner = Inner { revisions, weights, shifted: Instant::now(), version: 0, upstreams };
         let changed = watch::Sender::new(0);
         Ok(Arc::new(Self {
             root: root.clone(),
@@ -60,6 +67,8 @@ impl Fleet {
             router,
             inner: Mutex::new(inner),
             changed,
+            reins: Reins::held(),
+            formers: Arc::default(),
             measured: tokio::sync::Mutex::default(),
         }))
     }
@@ -143,7 +152,12 @@ impl Fleet {
     /// What the protocol says of all this.
     pub(crate) fn state(&self) -> Vec<RevisionState> {
         let inner = self.lock();
-        inner.revisions.iter().map(|(revision, of)| of.state(*revision)).collect()
+        let state = |(revision, of): (&Sequence, &Revision)| {
+            let mut state = of.state(*revision);
+            state.in_flight += self.formers.in_flight(*revision);
+            state
+        };
+        inner.revisions.iter().map(state).collect()
     }
 
     /// What was counted, by revision.
@@ -161,15 +175,22 @@ impl Fleet {
     }
 
     pub(super) fn publish(&self, inner: &mut Inner) {
+        if self.reins.are_gone() {
+            return;
+        }
         let lanes = inner.revisions.iter().map(|(revision, of)| {
             let upstreams = of.instances.values().filter_map(Instance::upstream).collect();
             Lane::new(*revision, inner.weights.of(*revision), upstreams, Arc::clone(&of.tally))
         });
-        let lanes = lanes.collect();
-        inner.version = self.router.publish(lanes);
+        let lanes: Vec<Lane> = lanes.collect();
+        inner.version = self.router.publish(lanes.clone());
+        self.formers.publish(inner.version, &lanes);
     }
 
     pub(super) fn keep(&self, inner: &Inner) {
+        if !self.reins.are_free() {
+            return;
+        }
         let mut kept = Kept::default();
         for (revision, of) in &inner.revisions {
             if of.wanted > 0 {

@@ -66,7 +66,17 @@ impl Mind {
     async fn run(mut self, mut adopted: Option<Running>) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let over = match adopted.take().map_or_else(|| self.start(), Ok) {
+            let next = match adopted.take() {
+                Some(running) => Ok(running),
+                None => {
+                    tokio::select! {
+                        () = self.fleet.reins.free() => {}
+                        () = told(&mut self.stop) => break,
+                    }
+                    self.start()
+                }
+            };
+            let over = match next {
                 Ok(running) => {
                     let since = running.since;
                     let over = self.watch(running).await;

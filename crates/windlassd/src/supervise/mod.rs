@@ -8,6 +8,7 @@ mod launch;
 mod mind;
 mod progress;
 mod ready;
+mod reins;
 mod revision;
 mod rotate;
 mod running;
@@ -16,8 +17,10 @@ mod traffic;
 mod usage;
 mod words;
 
+pub(crate) use self::adopt::Adopted;
 pub(crate) use self::fleet::Fleet;
 pub(crate) use self::launch::visible;
 pub(crate) use self::progress::Readiness;
+pub(crate) use self::reins::Hold;
 pub(crate) use self::rotate::rotate;
 pub(crate) use self::usage::{memory, open_files};

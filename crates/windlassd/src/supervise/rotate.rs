@@ -18,6 +18,7 @@ pub(crate) async fn rotate(fleet: Arc<Fleet>) {
     let mut seen = BTreeSet::new();
     let mut has_warned = false;
     loop {
+        let files = fleet.reins.files().await;
         for (log, rule) in fleet.logs() {
             let is_first = seen.insert(log.clone());
             let path = log.clone();
@@ -39,6 +40,7 @@ pub(crate) async fn rotate(fleet: Arc<Fleet>) {
                 Err(error) => tracing::error!(log = %log.display(), %error, "rotating a log broke off"),
             }
         }
+        drop(files);
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -8,9 +8,6 @@ use tokio::process::Child;
 
 use crate::process::Process;
 
-/// How often a process that is not our child is looked at.
-const LOOK: Duration = Duration::from_millis(100);
-
 /// How long a stray process may take to stop.
 const STRAY: Duration = Duration::from_secs(10);
 
@@ -38,9 +35,7 @@ impl Running {
                 Err(error) => format!("an end that cannot be read: {error}"),
             },
             None => {
-                while self.process.is_alive() {
-                    tokio::time::sleep(LOOK).await;
-                }
+                self.process.ended().await;
                 "an end that the agent did not see".to_owned()
             }
         }

@@ -28,6 +28,7 @@ impl Fleet {
             inner.version
         };
         self.router.effective(version).await;
+        self.formers.effective(version).await;
         Ok(())
     }
 
@@ -35,6 +36,7 @@ impl Fleet {
     pub(crate) async fn effective(&self) {
         let version = self.lock().version;
         self.router.effective(version).await;
+        self.formers.effective(version).await;
     }
 
     /// Revisions at weight 0 that still have requests in flight: how many, and how much of their drain time is left.
@@ -46,7 +48,8 @@ impl Fleet {
             .iter()
             .filter(|(revision, _)| inner.weights.of(**revision) == 0)
             .map(|(revision, of)| {
-                (*revision, of.tally.sum().in_flight, of.manifest.launch.drain.get().saturating_sub(since))
+                let in_flight = of.tally.sum().in_flight + self.formers.in_flight(*revision);
+                (*revision, in_flight, of.manifest.launch.drain.get().saturating_sub(since))
             })
             .filter(|(_, in_flight, _)| *in_flight > 0)
             .collect()
@@ -54,6 +57,7 @@ impl Fleet {
 
     /// Closes every connection on which the revision has something in flight.
     pub(crate) async fn cut(&self, revision: Sequence) {
+        self.formers.cut(revision);
         self.router.cut(revision).await;
     }
 }

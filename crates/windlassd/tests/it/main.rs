@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod control;
+mod handover;
+mod heirs;
 mod http;
 mod http2;
 mod ledger;

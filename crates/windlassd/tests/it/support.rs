@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -20,7 +21,8 @@ use windlass_evidence::artifact;
 use windlass_target::driver::DriverError;
 use windlass_target::host::Client;
 use windlass_target::host::control::{
-    AgentState, Append, Appended, Applied, Apply, Claim, Configure, Launch, Package, Place, Shutdown,
+    AgentState, Append, Appended, Applied, Apply, Claim, Configure, HandedOver, Handover, Launch, Package,
+    Place, Shutdown,
 };
 
 /// How long anything may take before a test gives up.
@@ -29,6 +31,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Agent {
     folder: TempDir,
     process: Option<Child>,
+    /// The agents that took over from the one that was started here, by their numbers.
+    heirs: Vec<u32>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -42,7 +46,7 @@ impl Agent {
 
     pub(crate) fn on(folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut agent = Self { folder, process: None, runtime };
+        let mut agent = Self { folder, process: None, heirs: Vec::new(), runtime };
         agent.spawn();
         agent
     }
@@ -85,6 +89,39 @@ impl Agent {
         let mut process = self.process.take().unwrap();
         kill_process(pid(process.id()), Signal::TERM).unwrap();
         process.wait().unwrap()
+    }
+
+    /// Hands over to another process of the same program.
+    pub(crate) fn take_over(&mut self) {
+        let said = command(&self.root()).arg("--take-over").output().unwrap();
+        assert!(said.status.success(), "{said:?}\n{}", self.log());
+        self.heirs.push(self.state().pid);
+    }
+
+    /// Asks the agent to hand over to a program.
+    pub(crate) fn hand_over_to(&self, program: &[&str]) -> Answer<HandedOver> {
+        let program = program.iter().map(|word| (*word).to_owned()).collect();
+        self.post("/v1/handover", &Handover { program })
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.root().join("agent.log")).unwrap()
+    }
+
+    /// Takes a process in that was started elsewhere, so that it ends with this.
+    pub(crate) fn own(&mut self, process: Child) {
+        self.process = Some(process);
+    }
+
+    /// Waits until the agent that was started here has ended.
+    pub(crate) fn await_end(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        let mut status = None;
+        await_that("the agent that handed over ends", || {
+            status = process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -207,7 +244,7 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        if self.process.is_some() {
+        if self.process.is_some() || !self.heirs.is_empty() {
             let _ = self.post::<()>("/v1/shutdown", &Shutdown { stop_instances: true });
         }
         if let Some(mut process) = self.process.take() {
@@ -217,6 +254,13 @@ impl Drop for Agent {
             }
             let _ = process.kill();
             let _ = process.wait();
+        }
+        for heir in &self.heirs {
+            let since = Instant::now();
+            while is_alive(*heir) && since.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = kill_process(pid(*heir), Signal::KILL);
         }
         // Where the agent could not do it any more.
         let kept = fs::read(self.root().join("instances.json")).unwrap_or_default();
@@ -230,6 +274,15 @@ impl Drop for Agent {
     }
 }
 
+/// Tells threads to stop when it is dropped.
+pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 pub(crate) fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windlassd"));
     command.arg("--root").arg(root).args(["--threads", "2", "--no-pin"]).stdin(Stdio::null());
@@ -238,10 +291,15 @@ pub(crate) fn command(root: &Path) -> Command {
 }
 
 pub(crate) fn service() -> PathBuf {
+    helper("service")
+}
+
+/// One of the programs under `examples/`.
+pub(crate) fn helper(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.join("examples/service")
+    path.join("examples").join(name)
 }
 
 pub(crate) fn owner(run: &str) -> Owner {

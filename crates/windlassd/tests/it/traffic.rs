@@ -8,7 +8,7 @@ use windlass_domain::digest::Digest;
 use windlass_domain::rollout::Step;
 
 use super::http::{Connection, get};
-use super::support::{Agent, all, await_that, split};
+use super::support::{Agent, Stop, all, await_that, split};
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect()
@@ -163,14 +163,6 @@ fn weights_are_kept_per_request() {
     agent.apply(epoch, all(2)).unwrap();
     for client in &mut clients {
         assert_eq!(client.get("/").unwrap().revision(), 2, "also on connections that were there before");
-    }
-}
-
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
