@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Epoch(pub u64);
 
 /// Who asks for the fence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Owner {
     /// A token unique to the run, so that only it can renew: 16 random bytes in hexadecimal.
     pub run: String,
@@ -21,7 +21,7 @@ pub struct Owner {
 }
 
 /// A lease on one target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Lease {
     /// Who holds it.
     pub owner: Owner,
@@ -62,6 +62,9 @@ impl std::fmt::Display for Refusal {
             Self::Held { by } => {
                 write!(f, "held by {} (epoch {}, until {})", by.owner.who, by.epoch.0, by.expires)
             }
+            Self::Stale { carried, current } if carried == current => {
+                write!(f, "the lease of epoch {} was given back", carried.0)
+            }
             Self::Stale { carried, current } => {
                 write!(f, "epoch {} is stale: the target is at epoch {}", carried.0, current.0)
             }
@@ -71,7 +74,7 @@ impl std::fmt::Display for Refusal {
 }
 
 /// The target's side of the fence: the last epoch given out and the lease in force, if any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fence {
     /// The last epoch given out.
     pub epoch: Epoch,
@@ -106,6 +109,28 @@ impl Fence {
             Some(lease) if lease.epoch == carried && lease.expires > now => Ok(()),
             Some(lease) if lease.epoch == carried => Err(Refusal::Expired { at: lease.expires }),
             Some(_) | None => Err(Refusal::Stale { carried, current: self.epoch }),
+        }
+    }
+
+    /// Renews the lease in force under its own epoch, and grants nothing: a renewal that comes late, because its run
+    /// slept or the message did, must not take the fence from whoever is next.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] for any epoch but the newest or another run's, [`Refusal::Expired`] after the lease's end.
+    pub fn renew(
+        &mut self,
+        owner: &Owner,
+        epoch: Epoch,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Lease, Refusal> {
+        self.admit(epoch, now)?;
+        match &mut self.lease {
+            Some(lease) if lease.owner.run == owner.run => {
+                lease.expires = expires;
+                Ok(lease.clone())
+            }
+            Some(_) | None => Err(Refusal::Stale { carried: epoch, current: self.epoch }),
         }
     }
 
@@ -147,6 +172,23 @@ mod tests {
         assert!(matches!(fence.admit(lease.epoch, at(10)), Err(Refusal::Expired { .. })));
         let again = fence.claim(&owner("a"), at(12), at(22)).expect("free again");
         assert!(again.epoch > lease.epoch, "a lapsed lease is not renewed but claimed anew");
+    }
+
+    #[test]
+    fn a_late_renewal_takes_nothing() {
+        let mut fence = Fence::default();
+        let first = fence.claim(&owner("a"), at(0), at(10)).expect("free");
+        assert_eq!(fence.renew(&owner("a"), first.epoch, at(9), at(19)).expect("in force").expires, at(19));
+        let impostor = fence.renew(&owner("b"), first.epoch, at(10), at(20));
+        assert!(matches!(impostor, Err(Refusal::Stale { .. })), "another run's lease");
+        let lapsed = fence.renew(&owner("a"), first.epoch, at(19), at(29));
+        assert_eq!(lapsed, Err(Refusal::Expired { at: at(19) }));
+        let second = fence.claim(&owner("b"), at(20), at(30)).expect("expired");
+        fence.release(second.epoch);
+        let before = fence.clone();
+        let stale = fence.renew(&owner("a"), first.epoch, at(21), at(31));
+        assert_eq!(stale, Err(Refusal::Stale { carried: first.epoch, current: second.epoch }));
+        assert_eq!(fence, before, "nobody holds it, and nobody got it");
     }
 
     #[test]

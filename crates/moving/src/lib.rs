@@ -30,9 +30,9 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
         .map_err(|error| Failure::unknown(&topics::BUG, "cannot start the async runtime").because(error))
 }
 
-/// The time, for the drive loop and for leases.
+/// The time, for what is recorded; a run under the fence has its own clock, which nobody can set.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the clock of leases and steps is read here, and only here")]
+#[expect(clippy::disallowed_methods, reason = "the clock of a run is read here, and only here")]
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
@@ -70,7 +70,7 @@ pub async fn hold(session: &Session, reached: &Reached, failures: &Failures) -> 
     let who = format!("{}, {}, pid {}", session.host.who(), session.tool, std::process::id());
     let owner = fenced::owner(who).map_err(|error| failures.of(error))?;
     let driver = Arc::clone(&reached.driver);
-    Fenced::claim(driver, owner, Arc::new(now)).await.map_err(|error| failures.of(error))
+    Fenced::claim(driver, owner).await.map_err(|error| failures.of(error))
 }
 
 /// Says an event of the journal on standard error: those that people wait for, not its bookkeeping.

@@ -202,8 +202,19 @@ pub trait Driver: Send + Sync {
     /// Looks.
     async fn observe(&self) -> Result<Seen, DriverError>;
 
-    /// Takes or renews the fence.
+    /// Takes the fence.
     async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError>;
+
+    /// Renews the lease under its own epoch. A target that only knows claims may grant a new epoch to a lease that
+    /// has lapsed meanwhile: that is given back, and the renewal is refused.
+    async fn renew(&self, lease: &Lease, ttl: Span) -> Result<Lease, DriverError> {
+        let renewed = self.claim(&lease.owner, ttl).await?;
+        if renewed.epoch == lease.epoch {
+            return Ok(renewed);
+        }
+        self.release(&renewed).await?;
+        Err(DriverError::Fence(Refusal::Stale { carried: lease.epoch, current: renewed.epoch }))
+    }
 
     /// Gives it back.
     async fn release(&self, lease: &Lease) -> Result<(), DriverError>;

@@ -17,7 +17,7 @@ use windlass_target::host::control::{
     AgentState, Append, Appended, Claim, Configure, Place, Rejected, ReleaseLease, Shutdown,
 };
 
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::fence::{Gate, NotClaimed};
 use crate::handover::{Channel, Formers, NotDone, Writes};
 use crate::ledger::{Ledger, NotAppended};
@@ -94,8 +94,8 @@ impl Agent {
     /// Reads everything from the root; nothing listens yet.
     pub(crate) fn open(parts: Parts) -> io::Result<Arc<Self>> {
         let Parts { root, lock, fleet, router, manager, flags } = parts;
-        let gate = Gate::open(&root)?;
         let ledger = Ledger::open(&root, now())?;
+        let gate = Gate::open(&root, clock::boot(), ledger.epoch(), clock::read())?;
         let place: Settled = read_json(&root.agent())?.unwrap_or_default();
         Ok(Arc::new(Self {
             root,
@@ -248,7 +248,7 @@ impl Agent {
 
     /// What it sees.
     pub(crate) fn state(&self) -> AgentState {
-        let now = now();
+        let now = clock::read();
         let settled = lock(&self.place).clone();
         let gate = lock(&self.gate);
         AgentState {
@@ -262,7 +262,7 @@ impl Agent {
             epoch: gate.epoch(),
             lease: gate.lease(now),
             head: lock(&self.ledger).head(),
-            now,
+            now: now.wall,
             formers: self.formers().pids(),
             managed: self.manager.is_there(),
         }
@@ -294,7 +294,7 @@ impl Agent {
         self.ours()?;
         let mut gate = lock(&self.gate);
         let before = gate.epoch();
-        let lease = gate.claim(&claim.owner, holder, claim.ttl_ms, now()).map_err(|error| match error {
+        let lease = gate.claim(claim, holder, clock::read()).map_err(|error| match error {
             NotClaimed::Refused(refusal) => Rejected::Fence { refusal },
             NotClaimed::Io(error) => fault(&error),
         })?;
@@ -308,12 +308,12 @@ impl Agent {
     /// Takes the fence back.
     pub(crate) fn release(&self, release: &ReleaseLease) -> Result<(), NotDone> {
         self.ours()?;
-        Ok(lock(&self.gate).release(release.epoch).map_err(|error| fault(&error))?)
+        Ok(lock(&self.gate).release(release.epoch, clock::read()).map_err(|error| fault(&error))?)
     }
 
     /// Whether a mutation under this epoch may happen now.
     pub(crate) fn admit(&self, epoch: Epoch) -> Result<(), Rejected> {
-        lock(&self.gate).admit(epoch, now()).map_err(|refusal| Rejected::Fence { refusal })?;
+        lock(&self.gate).admit(epoch, clock::read()).map_err(|refusal| Rejected::Fence { refusal })?;
         match lock(&self.ledger).damage() {
             Some(why) => Err(Rejected::Fault { why: why.to_owned() }),
             None => Ok(()),
@@ -324,10 +324,10 @@ impl Agent {
     pub(crate) fn append(&self, append: Append) -> Result<Appended, NotDone> {
         self.ours()?;
         let gate = lock(&self.gate);
-        let now = now();
+        let now = clock::read();
         gate.admit(append.epoch, now).map_err(|refusal| Rejected::Fence { refusal })?;
         let head = lock(&self.ledger)
-            .append(append.after, append.events, append.epoch, &append.by, now)
+            .append(append.after, append.events, append.epoch, &append.by, now.wall)
             .map_err(|error| match error {
                 NotAppended::Moved(head) => Rejected::Head { head },
                 NotAppended::Fault(why) => Rejected::Fault { why },

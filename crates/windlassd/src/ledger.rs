@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 enum State {
     /// Its chain holds up to here.
-    Sound { head: Head, length: u64 },
+    Sound { head: Head, length: u64, epoch: Epoch },
     /// It must not be written: a line is not what was written, or an append could not be undone.
     Damaged { head: Head, why: String },
 }
@@ -56,8 +56,11 @@ impl Ledger {
             .open(&path)
             .map_err(|error| named(error, "cannot open the ledger", &path))?;
         let bytes = fs::read(&path).map_err(|error| named(error, "cannot read the ledger", &path))?;
-        let mut ledger =
-            Self { root: root.clone(), file, state: State::Sound { head: Head::EMPTY, length: 0 } };
+        let mut ledger = Self {
+            root: root.clone(),
+            file,
+            state: State::Sound { head: Head::EMPTY, length: 0, epoch: Epoch(0) },
+        };
         let end = ledger.end_of_whole_appends(&bytes)?;
         if end < bytes.len() {
             let aside = root.path().join(format!("ledger.torn-{}", now.as_millisecond()));
@@ -67,7 +70,11 @@ impl Ledger {
             tracing::warn!(bytes = bytes.len() - end, aside = %aside.display(), "cut a torn append off the ledger");
         }
         ledger.state = match read_chain(&bytes[..end]) {
-            Ok(chain) => State::Sound { head: chain.head(), length: end as u64 },
+            Ok(chain) => State::Sound {
+                head: chain.head(),
+                length: end as u64,
+                epoch: chain.entries.iter().map(|entry| entry.epoch).max().unwrap_or_default(),
+            },
             Err(broken) => {
                 tracing::error!(line = broken.line, why = broken.why, "the ledger is corrupted");
                 State::Damaged { head: sound_head(&bytes[..end], broken.line), why: broken.to_string() }
@@ -91,6 +98,15 @@ impl Ledger {
     pub(crate) const fn head(&self) -> Head {
         match &self.state {
             State::Sound { head, .. } | State::Damaged { head, .. } => *head,
+        }
+    }
+
+    /// The highest epoch in it, as far as it is known.
+    pub(crate) const fn epoch(&self) -> Epoch {
+        match &self.state {
+            State::Sound { epoch, .. } => *epoch,
+            // Nothing is appended before a human has mended it and the agent was started anew.
+            State::Damaged { .. } => Epoch(0),
         }
     }
 
@@ -118,7 +134,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Head, NotAppended> {
         let (head, length) = match &self.state {
-            State::Sound { head, length } => (*head, *length),
+            State::Sound { head, length, .. } => (*head, *length),
             State::Damaged { why, .. } => return Err(NotAppended::Fault(why.clone())),
         };
         if head != after {
@@ -145,7 +161,7 @@ impl Ledger {
             }
             return Err(fault(error));
         }
-        self.state = State::Sound { head: last, length: end };
+        self.state = State::Sound { head: last, length: end, epoch };
         Ok(last)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use windlass_domain::journal::{Entry, History};
+use windlass_domain::journal::{Entry, History, read_chain};
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Weights;
 
@@ -23,10 +23,8 @@ pub fn asleep(root: &Path) -> Result<(History, Seen), DriverError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(unreadable(&path, error)),
     };
-    // A torn last line was never acknowledged; the agent cuts it off when it starts.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let history = History::replay(&entries(&bytes[..whole], &path)?)
-        .map_err(|error| unreadable(&path, Unreplayable(error)))?;
+    let history =
+        History::replay(&entries(&bytes, &path)?).map_err(|error| unreadable(&path, Unreplayable(error)))?;
     let mut revisions: Vec<(Sequence, u16)> = fs::read_dir(root.join("revisions"))
         .map(|folder| {
             folder.filter_map(|entry| Some((entry.ok()?.file_name().to_str()?.parse().ok()?, 0))).collect()
@@ -43,13 +41,10 @@ pub fn asleep(root: &Path) -> Result<(History, Seen), DriverError> {
     Ok((history, seen))
 }
 
-/// The entries of a journal's lines.
+/// The entries of a journal's lines, verified. A torn last line was never acknowledged: the agent cuts it off when it
+/// starts.
 pub(super) fn entries(bytes: &[u8], place: &Path) -> Result<Vec<Entry>, DriverError> {
-    bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).map_err(|error| unreadable(place, error)))
-        .collect()
+    read_chain(bytes).map(|chain| chain.entries).map_err(|broken| unreadable(place, broken))
 }
 
 fn unreadable(place: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DriverError {

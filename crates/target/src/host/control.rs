@@ -93,6 +93,9 @@ pub struct Claim {
     pub owner: Owner,
     /// For how long.
     pub ttl_ms: u64,
+    /// The epoch that is held already and only to be renewed: where it is not in force any more, nothing is granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<Epoch>,
 }
 
 /// Gives the fence back.

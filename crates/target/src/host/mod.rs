@@ -146,7 +146,13 @@ impl Driver for Host {
     }
 
     async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
-        self.client.tell("/v1/claim", &Claim { owner: owner.clone(), ttl_ms: ttl.into() }).await
+        let claim = Claim { owner: owner.clone(), ttl_ms: ttl.into(), renews: None };
+        self.client.tell("/v1/claim", &claim).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Span) -> Result<Lease, DriverError> {
+        let claim = Claim { owner: lease.owner.clone(), ttl_ms: ttl.into(), renews: Some(lease.epoch) };
+        self.client.tell("/v1/claim", &claim).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), DriverError> {

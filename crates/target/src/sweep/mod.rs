@@ -90,7 +90,7 @@ fn rollback(new: u64, old: u64) -> Plan {
 
 async fn fenced(world: &World, run: &str) -> Result<Fenced, DriverError> {
     let owner = Owner { run: run.into(), who: run.into() };
-    Fenced::claim(Arc::new(world.clone()), owner, Arc::new(|| Timestamp::UNIX_EPOCH)).await
+    Fenced::claim(Arc::new(world.clone()), owner).await
 }
 
 /// One run: resumes what is open, else starts `plan` where there is one.
@@ -222,13 +222,10 @@ async fn every_step_applied_twice_is_the_same_as_once() {
     for strategy in strategies() {
         let base = world_with_one().await;
         let twice = TwiceWorld(base.again(Fate::default()));
-        let mut fenced = Fenced::claim(
-            Arc::new(twice.clone()),
-            Owner { run: "twice".into(), who: "twice".into() },
-            Arc::new(|| Timestamp::UNIX_EPOCH),
-        )
-        .await
-        .expect("free");
+        let mut fenced =
+            Fenced::claim(Arc::new(twice.clone()), Owner { run: "twice".into(), who: "twice".into() })
+                .await
+                .expect("free");
         let (_keep, stop) = watch::channel(false);
         let driven =
             start(&mut fenced, deploy(&strategy, 2, Some(1)), &good(), stop, &|_| {}).await.expect("drives");

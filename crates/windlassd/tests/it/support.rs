@@ -154,7 +154,7 @@ impl Agent {
     }
 
     pub(crate) fn claim_for(&self, run: &str, ttl_ms: u64) -> Answer<Lease> {
-        self.post("/v1/claim", &Claim { owner: owner(run), ttl_ms })
+        self.post("/v1/claim", &Claim { owner: owner(run), ttl_ms, renews: None })
     }
 
     pub(crate) fn configure(&self, epoch: Epoch) -> Answer<AgentState> {
