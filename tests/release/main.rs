@@ -78,6 +78,35 @@ fn a_first_release_that_fails_leaves_nothing_serving() {
 }
 
 #[test]
+fn a_secret_is_given_by_file_and_a_rollback_says_that_it_is_another_now() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = Project::new("v1");
+    let path = project.path("db");
+    let put = |content: &str, mode: u32| {
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let secrets = format!("stop: 2s\n      secrets: {{ DB_PASSWORD: {} }}", path.display());
+    project.policy("stop: 2s", &secrets);
+    project.write(".gitignore", "state/\n.windlass/\ndb\n");
+    project.deploy().is(1).says("deploy.secret").says("No such file");
+    put("hunter2-first", 0o644);
+    project.deploy().is(1).says("open to all users");
+    assert_eq!(ledger(&project), "", "nothing was touched");
+    put("hunter2-first", 0o600);
+    let first = project.deploy().is(0);
+    let version = first.document.pointer("/release/secrets/0/version").and_then(serde_json::Value::as_str);
+    assert!(version.is_some_and(|version| version.starts_with("hmac-sha256:")), "{}", first.all());
+    project.deploy().is(0).says("live already");
+    put("hunter2-second", 0o600);
+    let second = project.deploy().is(0);
+    assert!(!second.all().contains("live already"), "another secret is another release");
+    let back = project.run(&["rollback", "--reason", "wrong database"]).is(0);
+    let back = back.says("other contents of DB_PASSWORD than it was released with");
+    assert!(!(back.all() + &ledger(&project)).contains("hunter2"));
+}
+
+#[test]
 fn an_artifact_that_is_missing_touches_nothing() {
     let project = Project::new("v1");
     std::fs::remove_dir_all(project.path("dist")).unwrap();

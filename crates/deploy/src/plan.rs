@@ -8,10 +8,10 @@ use windlass_ci::topics as common;
 use windlass_domain::digest::Digest;
 use windlass_domain::journal::History;
 use windlass_domain::policy::Environment;
-use windlass_domain::release::{Release, Schema, Sequence};
+use windlass_domain::release::{Release, Schema, SecretVersion, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Step, Takeover, WayBack, compile};
 use windlass_evidence::artifact;
-use windlass_target::driver::{Capabilities, Package, Seen};
+use windlass_target::driver::{Capabilities, DriverError, Package, Seen};
 use windlass_target::reach::{Reached, instances};
 
 use crate::topics;
@@ -24,6 +24,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) artifact: &'a Artifact,
     pub(crate) config: Option<Digest>,
     pub(crate) commit: Option<String>,
+    /// The versions of its secrets, as the target tells them; see [`knowing`](Self::knowing).
+    secrets: Vec<SecretVersion>,
 }
 
 impl<'a> Candidate<'a> {
@@ -39,7 +41,13 @@ impl<'a> Candidate<'a> {
                 Failure::invalid(&common::ARTIFACT, "cannot take the digest of the configuration")
                     .because(error)
             })?;
-        Ok(Self { located, environment, reached, artifact, config, commit })
+        Ok(Self { located, environment, reached, artifact, config, commit, secrets: Vec::new() })
+    }
+
+    /// The same, with the versions that its secrets have on the target now.
+    pub(crate) async fn knowing(self) -> std::result::Result<Self, DriverError> {
+        let secrets = self.reached.driver.secrets(&self.reached.terms.parameters).await?;
+        Ok(Self { secrets, ..self })
     }
 
     /// The release under a number of the target's ledger.
@@ -49,7 +57,7 @@ impl<'a> Candidate<'a> {
             app: self.located.policy.app.clone(),
             artifact: self.artifact.digest,
             config: self.config,
-            secrets: Vec::new(),
+            secrets: self.secrets.clone(),
             schema: self.located.policy.release.schema,
             parameters: self.reached.terms.parameters.clone(),
             commit: self.commit.clone(),

@@ -37,6 +37,8 @@ windlass_domain::topics! {
         "Deploy a release that the old can live with (expand, then contract), or accept it with --no-way-back.";
     SCHEMA = "deploy.schema": "The release cannot read the data schema that is in use. Nothing was touched.",
         "Deploy a release whose `reads` contains the schema in use.";
+    SECRET = "deploy.secret": "A secret of the target cannot be given to the release: its file on the host is missing, cannot be read by the agent's user, is no file, or is open to all users. Nothing was touched.",
+        "The message names variable and file. Make the file readable for the agent's user and closed to others (`chmod o=`), or correct `secrets` in windlass.yml.";
     APPROVED = "deploy.approved": "The plan is not the one that was approved: the release, the policy or the target changed since. Nothing was touched.",
         "Look at `deploy --plan` again and approve the plan it prints.";
     VERIFY = "deploy.verify": "The new release did not hold while it was judged, and was put back.",

@@ -37,6 +37,11 @@ fn unreached(error: DriverError) -> Failure {
     FAILURES.of(error)
 }
 
+/// Before anything is touched, a no can only be one about a secret.
+fn no_secret(error: DriverError) -> Failure {
+    Failures { judged: &topics::SECRET, ..FAILURES }.of(error)
+}
+
 /// Takes the release the whole way.
 pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
     let located = session.policy()?;
@@ -70,7 +75,7 @@ impl Run<'_> {
 
     /// `--plan`: looks, and changes nothing; not even an agent is started.
     async fn only_plan(&self, asked: &Asked<'_>, commit: Option<String>) -> Result<Report<Own>> {
-        let candidate = self.candidate(commit)?;
+        let candidate = self.candidate(commit)?.knowing().await.map_err(no_secret)?;
         let look = self.reached.driver.look().await.map_err(unreached)?;
         let plan = candidate.plan(&look.history, &look.seen, self.arguments.no_way_back)?;
         let admission = asked.admit();
@@ -82,7 +87,10 @@ impl Run<'_> {
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
         let candidate = self.candidate(commit)?;
         let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
-        let result = self.under(&mut fenced, &candidate, admission, stop).await;
+        let result = match candidate.knowing().await.map_err(no_secret) {
+            Ok(candidate) => self.under(&mut fenced, &candidate, admission, stop).await,
+            Err(failure) => Err(failure),
+        };
         // However it ended, the fence is given back; where that fails, it ends by itself.
         let _ = fenced.leave().await;
         result

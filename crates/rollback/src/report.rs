@@ -41,6 +41,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) live: Option<Release>,
     /// What is not wanted any more.
     pub(crate) regretted: Option<Release>,
+    /// The names of its secrets that are not what it was released with.
+    pub(crate) secrets: Vec<String>,
 }
 
 /// The report of a rollback, and its evidence.
@@ -50,7 +52,7 @@ pub(crate) fn rollback(
     environment: &Environment,
     ended: Ended<'_>,
 ) -> Result<Report<Own>> {
-    let Ended { driven, own, live, regretted } = ended;
+    let Ended { driven, own, live, regretted, secrets } = ended;
     let mut report = Report::new(driven.outcome);
     report.environment = Some(environment.name.clone());
     report.artifact = live.as_ref().map(|release| release.artifact);
@@ -87,6 +89,13 @@ pub(crate) fn rollback(
             path: None,
             line: None,
         });
+    }
+    if !secrets.is_empty() {
+        let why = format!(
+            "{live} runs with other contents of {} than it was released with: files on the host do not come back",
+            secrets.join(", ")
+        );
+        report.reasons.push(Reason::new("secrets").why(why));
     }
     report.outputs.push(("revision".into(), live));
     let facts = Facts { outcome: driven.outcome, verdict, facts: report.own.facts(), next: Some(next) };

@@ -161,6 +161,18 @@ impl Run<'_> {
         fenced.record(vec![Event::Hold { reason, until: None }]).await.map_err(unreached)
     }
 
+    /// The secrets of a release that are not what it was released with. Values do not come back with a release, since
+    /// nobody keeps old ones; that it runs with others than it knew is worth saying, and no reason to stay.
+    async fn changed_secrets(&self, live: Option<&Release>) -> Vec<String> {
+        let Some(live) = live else { return Vec::new() };
+        // Who cannot tell has told of it already: an instance without its secret does not start.
+        let now = self.reached.driver.secrets(&live.parameters).await.unwrap_or_default();
+        let changed = now.into_iter().filter(|now| {
+            live.secrets.iter().any(|then| then.name == now.name && then.version != now.version)
+        });
+        changed.map(|secret| secret.name).collect()
+    }
+
     async fn conclude(
         &self,
         fenced: &Fenced,
@@ -176,11 +188,12 @@ impl Run<'_> {
         let Some(rollout) = rollout else {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollback"));
         };
+        let secrets = self.changed_secrets(live.as_ref()).await;
         let mut own = Own::of_rollout(&rollout);
         own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
         own.hold = hold;
         own.recovered = recovered;
-        let ended = report::Ended { driven, own, live, regretted };
+        let ended = report::Ended { driven, own, live, regretted, secrets };
         report::rollback(self.session, self.located, self.environment, ended)
     }
 }

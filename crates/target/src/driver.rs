@@ -10,7 +10,7 @@ use windlass_domain::fence::{Lease, Owner, Refusal};
 use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Span;
-use windlass_domain::release::Sequence;
+use windlass_domain::release::{SecretVersion, Sequence};
 use windlass_domain::rollout::{Step, Weights};
 
 use crate::fenced;
@@ -197,6 +197,12 @@ pub trait Driver: Send + Sync {
     /// What was counted since it began to count; `None` where it counts nothing.
     async fn tallies(&self) -> Result<Option<Tallies>, DriverError> {
         Ok(None)
+    }
+
+    /// The versions that the secrets of a release with these parameters have now; none where it has none, or where
+    /// the target does not tell. A secret that cannot be given is judged no.
+    async fn secrets(&self, _parameters: &serde_json::Value) -> Result<Vec<SecretVersion>, DriverError> {
+        Ok(Vec::new())
     }
 
     /// Looks.

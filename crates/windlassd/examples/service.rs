@@ -42,6 +42,9 @@ fn main() -> io::Result<()> {
             .map(|(name, _)| name.to_string_lossy().into_owned())
             .collect::<Vec<_>>()
             .join(" "),
+        values: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
     });
     let port: u16 = value("--port").and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = TcpListener::bind(("127.0.0.1", port))?;
@@ -59,6 +62,7 @@ struct Facts {
     ready: AtomicBool,
     name: String,
     vars: String,
+    values: HashMap<String, String>,
 }
 
 struct Head {
@@ -118,6 +122,11 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
             }
             "/head" => reply(&mut out, method, "200 OK", head.raw.as_bytes())?,
             "/vars" => reply(&mut out, method, "200 OK", facts.vars.as_bytes())?,
+            "/value" => {
+                let name = query.split('=').nth(1).unwrap_or_default();
+                let value = facts.values.get(name).map(String::as_bytes);
+                reply(&mut out, method, "200 OK", value.unwrap_or(b"none"))?;
+            }
             "/slow" => {
                 std::thread::sleep(Duration::from_millis(number() as u64));
                 reply(&mut out, method, "200 OK", b"slow")?;

@@ -14,8 +14,10 @@ use tokio::sync::watch;
 use windlass_domain::fence::{Epoch, Lease};
 use windlass_domain::journal::Head;
 use windlass_target::host::control::{
-    AgentState, Append, Appended, Claim, Configure, Place, Rejected, ReleaseLease, Shutdown,
+    AgentState, Append, Appended, AskedSecrets, Claim, Configure, KnownSecrets, Place, Rejected,
+    ReleaseLease, Shutdown,
 };
+use windlass_target::host::secrets::{self, Key};
 
 use crate::clock::{self, now};
 use crate::fence::{Gate, NotClaimed};
@@ -271,6 +273,19 @@ impl Agent {
     /// The last epoch given out.
     pub(crate) fn epoch(&self) -> Epoch {
         lock(&self.gate).epoch()
+    }
+
+    /// The versions that secrets have now.
+    pub(crate) async fn secrets(&self, asked: AskedSecrets) -> Result<KnownSecrets, Rejected> {
+        let root = self.root.path().to_owned();
+        let look = move || {
+            let key = Key::of(&root).map_err(|error| fault(&error))?;
+            secrets::versions(&key, &asked.secrets).map_err(|why| Rejected::Judged { why, log: Vec::new() })
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        let versions = looked
+            .map_err(|error| Rejected::Fault { why: format!("reading secrets broke off: {error}") })??;
+        Ok(KnownSecrets { versions })
     }
 
     /// When this agent started.

@@ -169,6 +169,10 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
             Ok(append) => agent.append(append).map(|appended| json(StatusCode::OK, &appended)),
             Err(answer) => return answer,
         },
+        (&Method::POST, "/v1/secrets") => match body(request).await {
+            Ok(asked) => agent.secrets(asked).await.map(|known| json(StatusCode::OK, &known)),
+            Err(answer) => return answer,
+        },
         (&Method::POST, "/v1/shutdown") => match body::<Shutdown>(request).await {
             Ok(shutdown) => agent.ours().map(|()| {
                 agent.end(End::Shutdown(shutdown));

@@ -9,6 +9,7 @@
 //! | `POST /v1/apply` | [`Apply`] | 200 [`Applied`], 409 or 422 [`Rejected`] |
 //! | `GET /v1/journal` | | 200, the entries as JSON lines |
 //! | `POST /v1/journal` | [`Append`] | 200 [`Appended`], 409 [`Rejected`] |
+//! | `POST /v1/secrets` | [`AskedSecrets`] | 200 [`KnownSecrets`], 422 [`Rejected`]; changes nothing |
 //! | `POST /v1/shutdown` | [`Shutdown`] | 204, then the agent ends |
 //! | `POST /v1/handover` | [`Handover`] | 200 [`HandedOver`], then the agent answers what is under way and ends |
 //! | `GET /metrics` | | 200, Prometheus text |
@@ -25,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
 use windlass_domain::fence::{Epoch, Lease, Owner, Refusal};
 use windlass_domain::journal::{Event, Head};
-use windlass_domain::policy::{HostTarget, Ready, Span};
-use windlass_domain::release::Sequence;
+use windlass_domain::policy::{Cores, HostTarget, Logs, Ready, Size, Span};
+use windlass_domain::release::{SecretVersion, Sequence};
 use windlass_domain::rollout::{Step, Weights};
 
 /// The socket's name in the agent's root; its mode is 0600.
@@ -67,10 +68,26 @@ pub struct Launch {
     pub ready: Ready,
     /// Its environment.
     pub env: BTreeMap<String, String>,
+    /// Variables whose values are the contents of files on the host, by the variable's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// The most memory that one instance may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Size>,
+    /// The most processor time that one instance may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Cores>,
+    /// How its output is kept.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub logs: Logs,
     /// How long requests and upgraded connections on it may take to end.
     pub drain: Span,
     /// How long it may take to stop after SIGTERM.
     pub stop: Span,
+}
+
+fn is_usual(logs: &Logs) -> bool {
+    *logs == Logs::default()
 }
 
 impl From<&HostTarget> for Launch {
@@ -80,10 +97,28 @@ impl From<&HostTarget> for Launch {
             instances: target.instances,
             ready: target.ready.clone(),
             env: target.env.clone(),
+            secrets: target.secrets.clone(),
+            memory: target.memory,
+            cpu: target.cpu,
+            logs: target.logs.clone(),
             drain: target.drain,
             stop: target.stop,
         }
     }
+}
+
+/// Asks for the versions of secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskedSecrets {
+    /// Files on the host, by the variable that gets their content.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// The versions that secrets have now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KnownSecrets {
+    /// By the variable's name.
+    pub versions: Vec<SecretVersion>,
 }
 
 /// Asks for the fence, or renews it.

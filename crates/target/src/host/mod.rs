@@ -3,6 +3,7 @@
 mod asleep;
 mod client;
 pub mod control;
+pub mod secrets;
 mod start;
 
 use std::collections::BTreeMap;
@@ -11,17 +12,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head};
 use windlass_domain::policy::Span;
-use windlass_domain::release::Sequence;
+use windlass_domain::release::{SecretVersion, Sequence};
 use windlass_domain::rollout::Step;
 
 pub use self::asleep::asleep;
 pub use self::client::{Client, Unusable};
 use self::control::{
-    AgentState, Append, Appended, Applied, Apply, Claim, Configure, Place, ReleaseLease, RevisionState,
-    Shutdown, Usage,
+    AgentState, Append, Appended, Applied, Apply, AskedSecrets, Claim, Configure, KnownSecrets, Launch,
+    Place, ReleaseLease, RevisionState, Shutdown, Usage,
 };
 pub use self::start::{AgentCommand, NotStarted, ensure};
 use crate::driver::{Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally};
@@ -135,6 +137,29 @@ impl Driver for Host {
         let history = fenced::history(self).await?;
         let tallies = Some(tallies(&state));
         Ok(Look { history, seen: seen(state), is_awake: true, tallies })
+    }
+
+    async fn secrets(&self, parameters: &Value) -> Result<Vec<SecretVersion>, DriverError> {
+        let launch: Launch =
+            serde_json::from_value(parameters.clone()).map_err(|error| DriverError::Judged {
+                why: format!("the release's parameters are not a host's: {error}"),
+                log: Vec::new(),
+            })?;
+        if launch.secrets.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.client.connect().await.is_ok() {
+            let asked = AskedSecrets { secrets: launch.secrets };
+            let known: KnownSecrets = self.client.tell("/v1/secrets", &asked).await?;
+            return Ok(known.versions);
+        }
+        // No agent to ask: the files say it, if one ever ran here and made its key.
+        let faulty = |error: std::io::Error| DriverError::Unreachable {
+            attempt: "cannot tell the versions of the secrets".to_owned(),
+            source: error.into(),
+        };
+        let Some(key) = secrets::Key::read(&self.root).map_err(faulty)? else { return Ok(Vec::new()) };
+        secrets::versions(&key, &launch.secrets).map_err(|why| DriverError::Judged { why, log: Vec::new() })
     }
 
     async fn tallies(&self) -> Result<Option<Tallies>, DriverError> {

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
+use windlass_domain::policy::Logs;
 use windlass_domain::release::Sequence;
 use windlass_target::host::control::{Launch, Package};
 
@@ -42,7 +42,8 @@ impl Manifest {
 
     /// When its instances' logs are rotated.
     pub(crate) fn rule(&self) -> Rule {
-        Rule { size: 16 * 1024 * 1024, age: Duration::from_secs(7 * 24 * 3600), keep: 5 }
+        let Logs { size, age, keep } = self.launch.logs;
+        Rule { size: size.get(), age: age.get(), keep }
     }
 
     /// The folder that it is started in.

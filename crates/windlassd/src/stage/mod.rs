@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use windlass_domain::release::Sequence;
 use windlass_evidence::artifact::{self, ArtifactError};
 use windlass_target::host::control::Package;
+use windlass_target::host::secrets;
 
 pub(crate) use self::manifest::{Manifest, staged};
 pub(crate) use self::tree::remove;
@@ -26,7 +27,8 @@ pub(crate) enum NotStaged {
     CalledOff,
 }
 
-/// Has the revision staged: verifies it where it is, else copies it. `running` says that its processes run.
+/// Has the revision staged: verifies it where it is, else copies it. `running` says that its processes run. What it
+/// could not be started with is judged before anything is copied.
 pub(crate) fn stage(
     root: &Root,
     revision: Sequence,
@@ -35,6 +37,10 @@ pub(crate) fn stage(
     called_off: &AtomicBool,
 ) -> Result<Manifest, NotStaged> {
     let there = Manifest::read(root, revision).map_err(fault)?;
+    let launch = package.map(|package| &package.launch).or_else(|| there.as_ref().map(|there| &there.launch));
+    if let Some(launch) = launch.filter(|_| !running) {
+        secrets::contents(&launch.secrets).map_err(judged)?;
+    }
     let sound = match &there {
         Some(manifest) => verify(root, manifest)?,
         None => false,

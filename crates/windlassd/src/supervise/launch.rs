@@ -1,13 +1,16 @@
 //! Starting one process of a revision.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
+use windlass_target::host::secrets;
 
 use super::instance::Seat;
 use super::words::Words;
@@ -71,6 +74,9 @@ pub(super) fn start(
     command.args(arguments).current_dir(&folder).env_clear().envs(visible);
     for (name, value) in &manifest.launch.env {
         command.env(name, words.fill(value)?);
+    }
+    for (name, content) in secrets::contents(&manifest.launch.secrets)? {
+        command.env(name, OsStr::from_bytes(content.expose()));
     }
     command.env("PORT", &words.port).env(MARK, mark(root, Seat { revision: manifest.revision, index }));
     let log = root.instance_log(manifest.revision, index);

@@ -12,6 +12,7 @@ mod metrics;
 mod recovery;
 mod release;
 mod rollouts;
+mod secrets;
 mod smuggling;
 mod support;
 mod tools;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use windlass_domain::fence::{Epoch, Lease, Owner};
 use windlass_domain::journal::{Event, Head};
-use windlass_domain::policy::{Ready, Span};
+use windlass_domain::policy::{Logs, Ready, Span};
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 use windlass_evidence::artifact;
@@ -204,6 +204,10 @@ impl Agent {
                     every: Span::millis(20),
                 },
                 env: BTreeMap::from([("NAME".to_owned(), name.to_owned())]),
+                secrets: BTreeMap::new(),
+                memory: None,
+                cpu: None,
+                logs: Logs::default(),
                 drain: Span::millis(400),
                 stop: Span::seconds(5),
             },
