@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# The agent's router beside HAProxy and nginx: the same two backends at 70/30, 1 KB answers, 64 kept-alive connections,
-# two router threads, loopback only. Prints a table for docs/benchmarks.md. Needs wrk, nginx, haproxy and python3.
+# The agent's router beside HAProxy, nginx and, where they are there, Caddy and kamal-proxy: the same two backends at
+# 70/30, 1 KB answers, 64 kept-alive connections, two router threads, loopback only. First saturated by wrk, then at a
+# steady rate by oha, where that is there. Prints tables for docs/benchmarks.md. Needs wrk, nginx, haproxy and python3.
 #
 #   benches/router.sh [FOLDER]    FOLDER holds a release build of windlassd [default: target/release]
 #   SECONDS_EACH=10 ROUNDS=3      how long, and how often in turns
+#   RATE=5000                     requests per second of the steady load
+#   KAMAL_PROXY=PATH              a kamal-proxy to measure too; it knows no weights, so it has one backend
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -12,6 +15,7 @@ agent=${1:-${CARGO_TARGET_DIR:-target}/release}/windlassd
 each=${SECONDS_EACH:-10}
 rounds=${ROUNDS:-3}
 connections=64
+rate=${RATE:-5000}
 
 for tool in wrk nginx haproxy python3 curl; do
   command -v "$tool" >/dev/null || { echo "router: $tool is missing" >&2; exit 3; }
@@ -148,6 +152,44 @@ start_windlassd() {
   port[windlassd]=$(timeout 60 python3 benches/agent.py "$work/root" "$work/backend.sh")
 }
 
+start_caddy() {
+  port[caddy]=$(free_port)
+  cat >"$work/caddy.json" <<CONF
+{ "admin": { "disabled": true }, "logging": { "logs": { "default": { "level": "ERROR" } } },
+  "storage": { "module": "file_system", "root": "$work/caddy" },
+  "apps": { "http": { "servers": { "shop": {
+    "listen": ["127.0.0.1:${port[caddy]}"], "automatic_https": { "disable": true },
+    "routes": [{ "handle": [{ "handler": "reverse_proxy",
+      "load_balancing": { "selection_policy": { "policy": "weighted_round_robin", "weights": [70, 30] } },
+      "transport": { "protocol": "http", "keep_alive": { "max_idle_conns_per_host": 128 } },
+      "upstreams": [{ "dial": "127.0.0.1:$heavy" }, { "dial": "127.0.0.1:$light" }] }] }] } } } } }
+CONF
+  # Older ones know no weights.
+  if ! XDG_DATA_HOME="$work" XDG_CONFIG_HOME="$work" caddy validate --config "$work/caddy.json" >/dev/null 2>&1; then
+    sed -i 's/"policy": "weighted_round_robin", "weights": \[70, 30\]/"policy": "round_robin"/' "$work/caddy.json"
+  fi
+  XDG_DATA_HOME="$work" XDG_CONFIG_HOME="$work" GOMAXPROCS=2 caddy run --config "$work/caddy.json" >"$work/caddy.log" 2>&1 &
+  pid[caddy]=$!
+  started+=("$!")
+}
+
+start_kamal() {
+  port[kamal-proxy]=$(free_port)
+  mkdir "$work/kamal"
+  XDG_CONFIG_HOME="$work/kamal" XDG_RUNTIME_DIR="$work/kamal" GOMAXPROCS=2 "$KAMAL_PROXY" run \
+    --http-port "${port[kamal-proxy]}" --https-port "$(free_port)" >"$work/kamal.log" 2>&1 &
+  pid[kamal-proxy]=$!
+  started+=("$!")
+  local try
+  for try in $(seq 1 100); do
+    if XDG_CONFIG_HOME="$work/kamal" XDG_RUNTIME_DIR="$work/kamal" "$KAMAL_PROXY" deploy shop \
+      --target "127.0.0.1:$heavy" --health-check-path / >>"$work/kamal.log" 2>&1; then return 0; fi
+    sleep 0.1
+  done
+  echo "router: kamal-proxy took no target (tried $try times)" >&2
+  return 1
+}
+
 # CPU ticks that a process and its children have used.
 ticks() {
   local one sum=0
@@ -175,22 +217,60 @@ measure() { # NAME
     END { printf "%s %.0f %.2f %.2f\n", name, rate, p99, ticks / hz / count * 100000 }' "$work/wrk"
 }
 
-start_direct; start_nginx; start_haproxy; start_windlassd
+# Milliseconds of latency at a steady rate: p50, p99, p99.9.
+steady() { # NAME
+  timeout $((each + 20)) oha --no-tui --output-format json -q "$rate" -c "$connections" -z "${each}s" \
+    --latency-correction --disable-keepalive=false "http://127.0.0.1:${port[$1]}/" >"$work/oha" 2>/dev/null ||
+    timeout $((each + 20)) oha --no-tui -j -q "$rate" -c "$connections" -z "${each}s" --latency-correction \
+      "http://127.0.0.1:${port[$1]}/" >"$work/oha"
+  python3 - "$1" "$work/oha" <<'READ'
+import json, sys
+
+name, path = sys.argv[1:]
+with open(path) as file:
+    seen = json.load(file)
+codes = seen["statusCodeDistribution"]
+if set(codes) != {"200"}:
+    sys.exit(f"router: {name} answers {codes}")
+at = seen["latencyPercentiles"]
+print(name, *(f"{at[key] * 1000:.2f}" for key in ("p50", "p99", "p99.9")), f"{seen['summary']['requestsPerSec']:.0f}")
+READ
+}
+
+# The median of a column over all rounds, for each name: rows of a table.
+rows() { # FILE COLUMN...
+  local file=$1 name column row
+  shift
+  for name in "${names[@]}" backend; do
+    row="| $name |"
+    for column in "$@"; do
+      row+=" $(awk -v name="$name" -v column="$column" '$1 == name { print $column }' "$file" |
+        sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }') |"
+    done
+    echo "$row"
+  done
+}
+
 names=(windlassd haproxy nginx)
+start_direct; start_nginx; start_haproxy; start_windlassd
+if command -v caddy >/dev/null; then start_caddy; names+=(caddy); fi
+if [ -n "${KAMAL_PROXY:-}" ]; then start_kamal; names+=(kamal-proxy); fi
 for name in "${names[@]}"; do await "http://127.0.0.1:${port[$name]}/"; done
 for name in "${names[@]}"; do wrk -t2 -c"$connections" -d1s "http://127.0.0.1:${port[$name]}/" >/dev/null; done
 for _ in $(seq 1 "$rounds"); do
   for name in backend "${names[@]}"; do measure "$name"; done
 done >"$work/measured"
-
 printf '%s cores shared by client, router and backend; %s connections; %s rounds of %s s in turns, medians\n\n' \
   "$(nproc)" "$connections" "$rounds" "$each"
 printf '| | requests/s | p99 ms | CPU-s per 100,000 |\n|---|---|---|---|\n'
-for name in windlassd haproxy nginx backend; do
-  row="| $name |"
-  for column in 2 3 4; do
-    row+=" $(awk -v name="$name" -v column="$column" '$1 == name { print $column }' "$work/measured" |
-      sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }') |"
-  done
-  echo "$row"
-done
+rows "$work/measured" 2 3 4
+
+if ! command -v oha >/dev/null; then
+  echo "router: oha is missing (cargo install oha), so there is no steady load" >&2
+  exit 0
+fi
+for _ in $(seq 1 "$rounds"); do
+  for name in backend "${names[@]}"; do steady "$name"; done
+done >"$work/steady"
+printf '\nthe same at %s requests per second\n\n| | p50 ms | p99 ms | p99.9 ms |\n|---|---|---|---|\n' "$rate"
+rows "$work/steady" 2 3 4
