@@ -170,7 +170,9 @@ async fn answer(agent: Arc<Agent>, door: Door, request: Request<Incoming>) -> An
             Err(answer) => return answer,
         },
         (&Method::POST, "/v1/secrets") => match body(request).await {
-            Ok(asked) => agent.secrets(asked).await.map(|known| json(StatusCode::OK, &known)),
+            Ok(asked) => {
+                agent.secrets(asked).await.map(|known| json(StatusCode::OK, &known)).map_err(NotDone::from)
+            }
             Err(answer) => return answer,
         },
         (&Method::POST, "/v1/shutdown") => match body::<Shutdown>(request).await {
