@@ -222,12 +222,7 @@ impl Site {
     }
 
     fn host(&self) -> Host {
-        let place = Place {
-            app: "page".into(),
-            environment: self.environment.into(),
-            listen: "127.0.0.1:0".into(),
-            metrics: None,
-        };
+        let place = Place::plain("page", self.environment, "127.0.0.1:0");
         Host::new(&self.path("state"), place, Span::seconds(30))
     }
 

@@ -202,12 +202,7 @@ impl Home {
 
     fn host(&self, environment: &str) -> Host {
         let root = self.folder.path().join(".local/state/windlass/greeter").join(environment);
-        let place = Place {
-            app: "greeter".into(),
-            environment: environment.into(),
-            listen: "127.0.0.1:0".into(),
-            metrics: None,
-        };
+        let place = Place::plain("greeter", environment, "127.0.0.1:0");
         Host::new(&root, place, Span::seconds(30))
     }
 

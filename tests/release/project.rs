@@ -173,12 +173,7 @@ impl Ended {
 impl Drop for Project {
     fn drop(&mut self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let place = windlass_target::host::control::Place {
-            app: "shop".into(),
-            environment: "live".into(),
-            listen: "127.0.0.1:0".into(),
-            metrics: None,
-        };
+        let place = windlass_target::host::control::Place::plain("shop", "live", "127.0.0.1:0");
         let second = windlass_domain::policy::Span::seconds(1);
         let host = windlass_target::host::Host::new(&self.path("state"), place, second);
         runtime.block_on(async {

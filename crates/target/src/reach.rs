@@ -109,12 +109,7 @@ fn host(environment: &Environment, target: &HostTarget, from: Origin<'_>) -> Res
     let root = host_root(from.vars, from.app, &environment.name, target.root.as_deref(), from.policy_folder)
         .ok_or(NoDriver::NoRoot)?;
     let root = check_root(&root).map_err(NoDriver::Root)?;
-    let place = Place {
-        app: from.app.to_owned(),
-        environment: environment.name.clone(),
-        listen: target.listen.clone(),
-        metrics: target.metrics.clone(),
-    };
+    let place = Place::of(from.app, &environment.name, target);
     let agent = AgentCommand::find(from.program, from.vars);
     let driver = Host::new(&root, place, environment.clocks.step).started_by(agent);
     Ok(Reached { driver: Arc::new(driver), terms: Terms::host(target) })

@@ -26,7 +26,7 @@ use crate::ledger::{Ledger, NotAppended};
 use crate::metrics::Standing;
 use crate::process::Process;
 use crate::root::{Lock, Root, read_json, write_json};
-use crate::route::{Leave, Router};
+use crate::route::{Leave, Router, Settings};
 use crate::service::Manager;
 use crate::supervise::{Adopted, Fleet, Hold};
 
@@ -124,6 +124,7 @@ impl Agent {
 
     /// Listens where the last agent of this root did.
     pub(crate) fn resume_place(&self) -> io::Result<()> {
+        self.resume_settings()?;
         let settled = lock(&self.place).clone();
         if let Some(address) = settled.listening {
             self.router.listen(address).map_err(|error| cannot_listen(address, error))?;
@@ -138,9 +139,21 @@ impl Agent {
         router: Vec<TcpListener>,
         metrics: Option<TcpListener>,
     ) -> io::Result<()> {
+        self.resume_settings()?;
         self.router.listen_by(router)?;
         lock(&self.doors).metrics = metrics;
         self.metrics.send_replace(lock(&self.place).metrics);
+        Ok(())
+    }
+
+    /// Treats requests as the place has it.
+    fn resume_settings(&self) -> io::Result<()> {
+        if let Some(place) = &lock(&self.place).place {
+            let settings =
+                Settings::resume(place).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+            self.router.set(settings);
+            self.router.look();
+        }
         Ok(())
     }
 
@@ -363,7 +376,10 @@ impl Agent {
         }
         let before = lock(&self.place).clone();
         if before.place.as_ref() != Some(&configure.place) || before.listening.is_none() {
+            let settings =
+                Settings::open(&configure.place).map_err(|why| Rejected::Judged { why, log: Vec::new() })?;
             let settled = self.settle(&before, configure.place).map_err(|error| fault(&error))?;
+            self.router.set(settings);
             write_json(&self.root.agent(), &settled).map_err(|error| fault(&error))?;
             *lock(&self.place) = settled;
         }

@@ -130,6 +130,7 @@ impl Start<'_> {
         let control = tokio::spawn(control::serve(Arc::clone(&agent), listener, Arc::clone(&open)));
         let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
         let rotating = tokio::spawn(rotate(Arc::clone(&agent.fleet)));
+        let looking = tokio::spawn(look(Arc::clone(&agent)));
         agent.manager.tell("READY=1");
         let pulse = tokio::spawn(pulse(Arc::clone(&agent)));
         let end = tokio::select! {
@@ -139,6 +140,7 @@ impl Start<'_> {
         let (end, _handing) = agent.no_handover(end).await;
         metrics.abort();
         rotating.abort();
+        looking.abort();
         pulse.abort();
         match end {
             End::Shutdown(shutdown) => {
@@ -262,6 +264,18 @@ async fn pulse(agent: Arc<Agent>) {
         agent.router.pulse().await;
         agent.manager.tell("WATCHDOG=1");
         tokio::time::sleep(limit / 3).await;
+    }
+}
+
+/// How often the place's files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Keeps to the place's files as they are on the disk: a certificate is renewed without a restart.
+async fn look(agent: Arc<Agent>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let router = Arc::clone(&agent.router);
+        let _ = tokio::task::spawn_blocking(move || router.look()).await;
     }
 }
 

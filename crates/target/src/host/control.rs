@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
 use windlass_domain::fence::{Epoch, Lease, Owner, Refusal};
 use windlass_domain::journal::{Event, Head};
-use windlass_domain::policy::{Cores, HostTarget, Logs, Ready, Size, Span};
+use windlass_domain::policy::{Cores, HostTarget, Limits, Logs, Ready, Size, Span, Sticky, Testers, Tls};
 use windlass_domain::release::{SecretVersion, Sequence};
 use windlass_domain::rollout::{Step, Weights};
 
@@ -46,6 +46,50 @@ pub struct Place {
     pub listen: String,
     /// The address that serves metrics.
     pub metrics: Option<String>,
+    /// The certificate that the router serves; without it, it serves cleartext.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// What it accepts.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What keeps a client on one revision.
+    #[serde(default)]
+    pub sticky: Option<Sticky>,
+    /// Who may choose the revision that answers.
+    #[serde(default)]
+    pub testers: Option<Testers>,
+}
+
+impl Place {
+    /// As the policy has it.
+    #[must_use]
+    pub fn of(app: &str, environment: &str, target: &HostTarget) -> Self {
+        Self {
+            app: app.to_owned(),
+            environment: environment.to_owned(),
+            listen: target.listen.clone(),
+            metrics: target.metrics.clone(),
+            tls: target.tls.clone(),
+            limits: target.limits.clone(),
+            sticky: target.sticky.clone(),
+            testers: target.testers.clone(),
+        }
+    }
+
+    /// A plain one: cleartext, with the default limits.
+    #[must_use]
+    pub fn plain(app: &str, environment: &str, listen: &str) -> Self {
+        Self {
+            app: app.to_owned(),
+            environment: environment.to_owned(),
+            listen: listen.to_owned(),
+            metrics: None,
+            tls: None,
+            limits: Limits::default(),
+            sticky: None,
+            testers: None,
+        }
+    }
 }
 
 /// Tells the agent its place. The same place again changes nothing.

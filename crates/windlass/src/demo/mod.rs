@@ -138,12 +138,7 @@ async fn sweep_up(state: &Path) {
 
 /// The demo's host target of one environment.
 fn host(state: &Path, environment: &str) -> Host {
-    let place = Place {
-        app: "shop".into(),
-        environment: environment.into(),
-        listen: "127.0.0.1:0".into(),
-        metrics: None,
-    };
+    let place = Place::plain("shop", environment, "127.0.0.1:0");
     Host::new(&root(state, environment), place, Span::seconds(30))
 }
 

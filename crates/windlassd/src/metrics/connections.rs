@@ -25,6 +25,16 @@ static REFUSED: Family = Family {
     kind: Kind::Counter,
     help: "Requests that were refused because of what they were, before any revision saw them.",
 };
+static HANDSHAKES: Family = Family {
+    name: "windlass_tls_handshakes_failed_total",
+    kind: Kind::Counter,
+    help: "TLS handshakes that failed.",
+};
+static NOT_RELOADED: Family = Family {
+    name: "windlass_reload_errors_total",
+    kind: Kind::Counter,
+    help: "Times that the certificate or the testers' token had changed and could not be used.",
+};
 
 pub(super) fn put(page: &mut Page, door: DoorSum) {
     page.family(&OPEN).put(&[], door.open);
@@ -32,4 +42,6 @@ pub(super) fn put(page: &mut Page, door: DoorSum) {
     page.family(&EXCESS).put(&[], door.excess);
     page.family(&EXPIRED).put(&[], door.expired);
     page.family(&REFUSED).put(&[], door.refused);
+    page.family(&HANDSHAKES).put(&[], door.handshakes);
+    page.family(&NOT_RELOADED).put(&[], door.not_reloaded);
 }

@@ -48,6 +48,11 @@ static LATE: Family = Family {
     kind: Kind::Counter,
     help: "Requests that took longer than the place allows.",
 };
+static FORCED: Family = Family {
+    name: "windlass_forced_requests_total",
+    kind: Kind::Counter,
+    help: "Requests that testers sent to this revision; no other series of it has them.",
+};
 static RECEIVED: Family = Family {
     name: "windlass_received_bytes_total",
     kind: Kind::Counter,
@@ -77,6 +82,7 @@ pub(super) fn put(page: &mut Page, sums: &[(Sequence, Sum)], nowhere: &Sum, weig
     each(page, &RETRIES, sums, |sum| sum.retries);
     each(page, &CUT, sums, |sum| sum.cut);
     each(page, &LATE, sums, |sum| sum.late);
+    each(page, &FORCED, sums, |sum| sum.forced);
     each(page, &RECEIVED, sums, |sum| sum.received);
     each(page, &SENT, sums, |sum| sum.sent);
     let mut shares = page.family(&WEIGHT);

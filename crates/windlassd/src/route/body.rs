@@ -4,16 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use super::downstream::{Downstream, Exchange, Upload as State};
-use super::flight::Flight;
+use super::flight::{Flight, Meter};
 use super::headers;
 use super::pool::Borrowed;
-use super::tally::Tally;
 
 /// A client's upload. What becomes of it is noted in its [`Downstream`].
 #[derive(Debug)]
@@ -21,7 +19,7 @@ pub(super) struct Upload {
     body: Incoming,
     downstream: Rc<Downstream>,
     /// Where its bytes are counted.
-    tally: Option<(Arc<Tally>, usize)>,
+    meter: Option<Meter>,
     /// How much more there may be.
     left: u64,
 }
@@ -56,13 +54,13 @@ impl Error for Unsent {
 impl Upload {
     pub(super) fn new(body: Incoming, downstream: &Rc<Downstream>, most: Option<u64>) -> Self {
         let left = most.unwrap_or(u64::MAX);
-        Self { body, downstream: Rc::clone(downstream), tally: None, left }
+        Self { body, downstream: Rc::clone(downstream), meter: None, left }
     }
 
     /// Its bytes are counted there from now on.
     pub(super) fn count_in(&mut self, flight: &Flight) {
         if !self.body.is_end_stream() {
-            self.tally = Some(flight.tally());
+            self.meter = Some(flight.meter());
         }
     }
 }
@@ -88,8 +86,8 @@ impl Body for Upload {
                 match self.left.checked_sub(length) {
                     Some(left) => {
                         self.left = left;
-                        if let Some((tally, worker)) = &self.tally {
-                            tally.shard(*worker).received.add(length);
+                        if let Some(meter) = &self.meter {
+                            meter.received(length);
                         }
                         self.downstream.moved();
                         (State::Flowing, Poll::Ready(Some(Ok(frame))))

@@ -11,6 +11,8 @@ pub(crate) struct Door {
     excess: AtomicU64,
     refused: AtomicU64,
     expired: AtomicU64,
+    handshakes: AtomicU64,
+    not_reloaded: AtomicU64,
 }
 
 /// What was counted.
@@ -26,6 +28,10 @@ pub(crate) struct DoorSum {
     pub(crate) refused: u64,
     /// Connections that were ended because the client sent or took nothing for too long.
     pub(crate) expired: u64,
+    /// TLS handshakes that failed.
+    pub(crate) handshakes: u64,
+    /// Times that a file of the place's had changed and could not be used.
+    pub(crate) not_reloaded: u64,
 }
 
 impl Door {
@@ -51,6 +57,14 @@ impl Door {
         self.expired.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn not_greeted(&self) {
+        self.handshakes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn not_reloaded(&self) {
+        self.not_reloaded.fetch_add(1, Relaxed);
+    }
+
     /// What was counted so far.
     pub(crate) fn sum(&self) -> DoorSum {
         DoorSum {
@@ -59,6 +73,8 @@ impl Door {
             excess: self.excess.load(Relaxed),
             refused: self.refused.load(Relaxed),
             expired: self.expired.load(Relaxed),
+            handshakes: self.handshakes.load(Relaxed),
+            not_reloaded: self.not_reloaded.load(Relaxed),
         }
     }
 }

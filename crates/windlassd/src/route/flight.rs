@@ -17,7 +17,17 @@ pub(super) struct Flight {
     worker: usize,
     since: Instant,
     end: End,
+    cause: Cause,
     downstream: Rc<Downstream>,
+}
+
+/// Why a request is sent to its revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The weights say so.
+    Weight,
+    /// A tester does.
+    Tester,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,26 +55,32 @@ impl Flight {
         tally: &Arc<Tally>,
         worker: usize,
         revision: Sequence,
+        cause: Cause,
         downstream: &Rc<Downstream>,
     ) -> Self {
-        tally.shard(worker).in_flight.up();
         downstream.serve(Some(revision));
-        Self {
+        let flight = Self {
             tally: Arc::clone(tally),
             worker,
             since: Instant::now(),
             end: End::Open,
+            cause,
             downstream: Rc::clone(downstream),
-        }
+        };
+        flight.shard().in_flight.up();
+        flight
     }
 
     pub(super) fn shard(&self) -> &Shard {
-        self.tally.shard(self.worker)
+        match self.cause {
+            Cause::Weight => self.tally.shard(self.worker),
+            Cause::Tester => self.tally.forced(self.worker),
+        }
     }
 
-    /// Where it is counted.
-    pub(super) fn tally(&self) -> (Arc<Tally>, usize) {
-        (Arc::clone(&self.tally), self.worker)
+    /// Where the upload's bytes are counted.
+    pub(super) fn meter(&self) -> Meter {
+        Meter { tally: Arc::clone(&self.tally), worker: self.worker, cause: self.cause }
     }
 
     pub(super) fn answered(&mut self, code: StatusCode) {
@@ -98,9 +114,25 @@ impl Flight {
     }
 }
 
+/// Counts what comes from the client.
+#[derive(Debug)]
+pub(super) struct Meter {
+    tally: Arc<Tally>,
+    worker: usize,
+    cause: Cause,
+}
+
+impl Meter {
+    pub(super) fn received(&self, bytes: u64) {
+        if self.cause == Cause::Weight {
+            self.tally.shard(self.worker).received.add(bytes);
+        }
+    }
+}
+
 impl Drop for Flight {
     fn drop(&mut self) {
-        let shard = self.tally.shard(self.worker);
+        let shard = self.shard();
         shard.in_flight.down();
         self.downstream.serve(None);
         match self.downstream.broken_off() {

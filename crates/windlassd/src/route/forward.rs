@@ -15,12 +15,14 @@ use tokio::net::TcpStream;
 
 use super::body::{Outgoing, Upload};
 use super::downstream::{Downstream, Exchange, Order, Upload as State};
-use super::flight::Flight;
+use super::flight::{Cause, Flight};
 use super::head::Refusal;
 use super::headers::{self, Peer, Upgrade};
 use super::local::Local;
 use super::pool::Borrowed;
+use super::sticky::Choice;
 use super::table::{Lane, Upstream};
+use super::testers::Asked;
 use super::tunnel::Handoff;
 
 /// How long an instance on this host may take to accept a connection.
@@ -55,40 +57,88 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<Outgoing> {
     let (mut parts, body) = request.into_parts();
+    let table = local.table();
+    let settings = table.settings();
+    let asked = settings.testers.as_ref().and_then(|testers| testers.asked(&parts.headers));
+    if let Some(header) = settings.testers_header() {
+        headers::remove_alike(&mut parts.headers, header);
+    }
     let upgrade = match headers::to_service(&mut parts, peer) {
         Ok(upgrade) => upgrade,
         Err(refusal) => return refuse(local, refusal, exchange),
     };
-    let table = local.table();
-    let limit = table.settings().limits.body;
+    let limit = settings.limits.body;
     if limit.is_some_and(|limit| body.size_hint().lower() > limit) {
         return refuse(local, LARGE, exchange);
     }
+    let body = Upload::new(body, exchange.downstream(), limit);
+    let asked_for = Asking { request: Request::from_parts(parts, body), upgrade, exchange };
+    match asked {
+        None => {}
+        Some(Asked::Nonsense) => return own(StatusCode::NOT_FOUND, NO_REVISION, asked_for.exchange),
+        Some(Asked::Revision(revision)) => {
+            let Some(lane) = table.lane(revision).filter(|lane| !lane.upstreams.is_empty()) else {
+                return own(StatusCode::NOT_FOUND, NO_REVISION, asked_for.exchange);
+            };
+            return ask_each(local, std::iter::once(lane), asked_for, Cause::Tester).await;
+        }
+    }
+    let sticky = settings.sticky.as_ref();
+    let choice =
+        sticky.map_or(Choice::Turn, |sticky| sticky.choice(asked_for.request.headers(), local.keys()));
+    match choice {
+        Choice::Turn => ask_each(local, table.lanes_for(local.next_point()), asked_for, Cause::Weight).await,
+        Choice::Key(key) => ask_each(local, table.lanes_of(key), asked_for, Cause::Weight).await,
+        Choice::NewKey(key) => {
+            let mut response = ask_each(local, table.lanes_of(key), asked_for, Cause::Weight).await;
+            let cookie = sticky.and_then(|sticky| sticky.set_cookie(key, peer.is_secure()));
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+    }
+}
+
+/// What a tester is told who asks for a revision that cannot answer.
+const NO_REVISION: &str = "no instance of such a revision is ready here\n";
+
+/// A request that was found to be in order.
+struct Asking {
+    request: Request<Upload>,
+    upgrade: Upgrade,
+    exchange: Exchange,
+}
+
+/// Asks one revision after the other until one answers.
+async fn ask_each<'a>(
+    local: &Rc<Local>,
+    mut lanes: impl Iterator<Item = &'a Lane>,
+    Asking { mut request, upgrade, exchange }: Asking,
+    cause: Cause,
+) -> Response<Outgoing> {
     let downstream = Rc::clone(exchange.downstream());
-    let mut lanes = table.lanes_for(local.next_point());
+    let begin = |lane: &Lane| Flight::begin(&lane.tally, local.index(), lane.revision, cause, &downstream);
     let Some(mut lane) = lanes.next() else {
-        let mut flight = Flight::begin(local.nowhere(), local.index(), NOBODY, &downstream);
+        let mut flight = Flight::begin(local.nowhere(), local.index(), NOBODY, cause, &downstream);
         flight.failed();
         return own(StatusCode::SERVICE_UNAVAILABLE, "nothing is released here\n", exchange);
     };
-    let mut request = Request::from_parts(parts, Upload::new(body, &downstream, limit));
-    let mut flight = Flight::begin(&lane.tally, local.index(), lane.revision, &downstream);
+    let mut flight = begin(lane);
     loop {
         request.body_mut().count_in(&flight);
         let asked = in_time(&downstream, ask(local, lane, request, &flight)).await;
         let Some(asked) = asked else { return late(flight, exchange) };
         match asked {
-            Asked::Answered(response, connection) => {
-                let answer = Answer { response, connection, flight, exchange };
-                return pass_back(lane, answer, upgrade);
+            Outcome::Answered(response, connection) => {
+                return pass_back(lane, Answer { response, connection, flight, exchange }, upgrade);
             }
-            Asked::Broken => return broken(flight, exchange),
-            Asked::Unsent(back) => request = *back,
+            Outcome::Broken => return broken(flight, exchange),
+            Outcome::Unsent(back) => request = *back,
         }
         let Some(next) = lanes.next() else { break };
         lane = next;
-        let next = Flight::begin(&lane.tally, local.index(), lane.revision, &downstream);
-        std::mem::replace(&mut flight, next).pass();
+        std::mem::replace(&mut flight, begin(lane)).pass();
         flight.shard().retries.up();
         // The flight that was passed on has cleared it.
         downstream.serve(Some(lane.revision));
@@ -114,7 +164,7 @@ async fn in_time<T>(downstream: &Downstream, work: impl Future<Output = T>) -> O
     .await
 }
 
-enum Asked {
+enum Outcome {
     /// The instance answers.
     Answered(Response<Incoming>, Borrowed),
     /// Nothing of the request was sent.
@@ -125,7 +175,7 @@ enum Asked {
 
 /// Asks the lane's instances in turn, each at most once, beginning with an idle connection where there is one. A
 /// request of which something was sent is never sent again.
-async fn ask(local: &Rc<Local>, lane: &Lane, mut request: Request<Upload>, flight: &Flight) -> Asked {
+async fn ask(local: &Rc<Local>, lane: &Lane, mut request: Request<Upload>, flight: &Flight) -> Outcome {
     let count = lane.upstreams.len();
     let turn = local.turn(lane.revision);
     for tried in 0..count {
@@ -139,16 +189,16 @@ async fn ask(local: &Rc<Local>, lane: &Lane, mut request: Request<Upload>, fligh
             };
             let Some(mut connection) = connection else { break };
             match connection.sender().try_send_request(request).await {
-                Ok(response) => return Asked::Answered(response, connection),
+                Ok(response) => return Outcome::Answered(response, connection),
                 Err(mut error) => match error.take_message() {
                     Some(back) => request = back,
-                    None => return Asked::Broken,
+                    None => return Outcome::Broken,
                 },
             }
             flight.shard().retries.up();
         }
     }
-    Asked::Unsent(Box::new(request))
+    Outcome::Unsent(Box::new(request))
 }
 
 enum Way {

@@ -33,7 +33,6 @@ pub(super) struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     Http,
-    #[expect(dead_code, reason = "said where the place has a certificate, which it cannot have yet")]
     Https,
 }
 
@@ -62,6 +61,11 @@ impl Peer {
         };
         let address = HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
         Self { address, node, scheme }
+    }
+
+    /// Whether nobody between us and it can read along.
+    pub(super) fn is_secure(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 }
 
@@ -241,25 +245,44 @@ fn remove_connection_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// What a client says about forwarding is not known to be true; some services read `_` as `-`.
+/// What a client says about forwarding is not known to be true.
 fn remove_forwarding_claims(headers: &mut HeaderMap) {
-    let is_claim = |name: &HeaderName| {
-        let name = name.as_str();
-        let is_like = |text: &str| {
-            name.len() >= text.len()
-                && name
-                    .bytes()
-                    .zip(text.bytes())
-                    .all(|(have, want)| have == want || (have == b'_' && want == b'-'))
-        };
-        is_like("x-forwarded-") || is_like("x-windlass-") || name == "forwarded" || is_like("x-real-ip")
-    };
-    if headers.keys().any(is_claim) {
-        let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
-        for name in claims {
+    remove(headers, |name| {
+        is_like(name, "x-forwarded-", Part::Beginning)
+            || is_like(name, "x-windlass-", Part::Beginning)
+            || is_like(name, "x-real-ip", Part::Whole)
+            || name == "forwarded"
+    });
+}
+
+/// Removes a header, also where its name is only read as the same.
+pub(super) fn remove_alike(headers: &mut HeaderMap, name: &HeaderName) {
+    remove(headers, |have| is_like(have, name.as_str(), Part::Whole));
+}
+
+fn remove(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
+    if headers.keys().any(|name| is_one(name.as_str())) {
+        let ones: Vec<HeaderName> = headers.keys().filter(|name| is_one(name.as_str())).cloned().collect();
+        for name in ones {
             headers.remove(name);
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Beginning,
+}
+
+/// Some services read `_` as `-`.
+fn is_like(name: &str, text: &str, part: Part) -> bool {
+    let is_long_enough = match part {
+        Part::Whole => name.len() == text.len(),
+        Part::Beginning => name.len() >= text.len(),
+    };
+    is_long_enough
+        && name.bytes().zip(text.bytes()).all(|(have, want)| have == want || (have == b'_' && want == b'-'))
 }
 
 #[cfg(test)]

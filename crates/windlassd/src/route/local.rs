@@ -13,6 +13,7 @@ use super::door::Door;
 use super::downstream::{Clock, Downstream, Order, Phase, Why};
 use super::patience::{Verdict, judge};
 use super::pool::Pool;
+use super::sticky::Keys;
 use super::table::{Points, Table};
 use super::tally::Tally;
 
@@ -21,6 +22,7 @@ pub(super) struct Local {
     index: usize,
     table: Arc<ArcSwap<Table>>,
     points: RefCell<Points>,
+    keys: Keys,
     turns: RefCell<HashMap<Sequence, usize>>,
     pool: Rc<Pool>,
     nowhere: Arc<Tally>,
@@ -45,6 +47,7 @@ impl Local {
             index,
             table,
             points: RefCell::new(Points::of_worker(index)),
+            keys: Keys::default(),
             turns: RefCell::default(),
             pool,
             nowhere,
@@ -67,6 +70,10 @@ impl Local {
 
     pub(super) fn next_point(&self) -> u64 {
         self.points.borrow_mut().next()
+    }
+
+    pub(super) const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Counts up, so that the instances of a revision take turns.

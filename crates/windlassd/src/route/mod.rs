@@ -7,6 +7,7 @@
 mod body;
 mod door;
 mod downstream;
+mod files;
 mod flight;
 mod forward;
 mod frames;
@@ -19,9 +20,12 @@ mod pool;
 mod serve;
 mod settings;
 mod socket;
+mod sticky;
 mod streams;
 mod table;
 mod tally;
+mod testers;
+mod tls;
 mod tunnel;
 mod wire;
 mod worker;
@@ -40,7 +44,7 @@ use windlass_domain::release::Sequence;
 
 use self::door::Door;
 pub(crate) use self::door::DoorSum;
-use self::settings::Settings;
+pub(crate) use self::settings::Settings;
 pub(crate) use self::table::{Lane, Table, Upstream};
 pub(crate) use self::tally::{BUCKETS, CODES, Sum, Tally};
 use self::worker::Command;
@@ -199,10 +203,27 @@ impl Router {
     /// Makes a table the one that the next requests go by, and returns its version.
     pub(crate) fn publish(&self, lanes: Vec<Lane>) -> u64 {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-        let settings = Arc::clone(&self.settings.lock().expect("no panic holds it"));
-        self.table.store(Arc::new(Table::new(version, lanes, settings)));
+        // Held meanwhile, so that other settings are not overwritten by these.
+        let settings = self.settings.lock().expect("no panic holds it");
+        self.table.store(Arc::new(Table::new(version, lanes, Arc::clone(&settings))));
+        drop(settings);
         self.published.send_replace(version);
         version
+    }
+
+    /// Treats connections and requests so from now on.
+    pub(crate) fn set(&self, settings: Settings) {
+        let mut current = self.settings.lock().expect("no panic holds it");
+        *current = Arc::new(settings);
+        let settings = Arc::clone(&current);
+        // The version stays: where requests go is the same.
+        self.table.rcu(|table| Arc::new(Table::new(table.version(), table.all(), Arc::clone(&settings))));
+    }
+
+    /// Reads the place's files again where they changed.
+    pub(crate) fn look(&self) {
+        let settings = Arc::clone(&self.settings.lock().expect("no panic holds it"));
+        settings.look(&self.door);
     }
 
     /// Waits until every worker goes by the table of that version or a newer one.

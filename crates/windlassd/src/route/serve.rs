@@ -5,14 +5,17 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::downstream::{Downstream, Order, Phase};
 use super::forward::forward;
@@ -20,8 +23,8 @@ use super::headers::{Peer, Scheme};
 use super::local::Local;
 use super::socket::Socket;
 use super::streams::Streams;
-use super::tunnel;
 use super::wire::Wire;
+use super::{tls, tunnel};
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -33,8 +36,19 @@ const STREAMS: u32 = 128;
 const FIRST: usize = 4096;
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(local: Rc<Local>, socket: Socket, address: IpAddr, downstream: Rc<Downstream>) {
-    let (mut socket, mut protocol) = (socket, Protocol::Unknown);
+pub(super) async fn serve(local: Rc<Local>, stream: TcpStream, address: IpAddr, downstream: Rc<Downstream>) {
+    let is_secure = local.table().settings().tls.is_some();
+    let (mut socket, scheme) = if is_secure {
+        downstream.enter(Phase::Beginning);
+        // Boxed, since it needs much memory once.
+        match Box::pin(greet(&local, stream, &downstream)).await {
+            Some(stream) => (Socket::Tls(stream), Scheme::Https),
+            None => return local.door().not_greeted(),
+        }
+    } else {
+        (Socket::Plain(stream), Scheme::Http)
+    };
+    let mut protocol = Protocol::Unknown;
     loop {
         downstream.enter(Phase::Parked);
         let Some(mut bytes) = arrive(&mut socket, &downstream, Vec::new()).await else { return };
@@ -49,7 +63,7 @@ pub(super) async fn serve(local: Rc<Local>, socket: Socket, address: IpAddr, dow
                 known => known,
             };
         }
-        let peer = Peer::new(address, Scheme::Http);
+        let peer = Peer::new(address, scheme);
         let here = (Rc::clone(&local), Rc::clone(&downstream));
         // Boxed, so that they take no memory while the connection rests.
         match protocol {
@@ -60,6 +74,24 @@ pub(super) async fn serve(local: Rc<Local>, socket: Socket, address: IpAddr, dow
             },
         }
     }
+}
+
+/// Sets TLS up, unless that takes too long.
+async fn greet(
+    local: &Local,
+    stream: TcpStream,
+    downstream: &Downstream,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    let config = local.table().settings().tls.as_ref()?.get().as_deref().map(Arc::clone)?;
+    let mut work = pin!(tls::greet(stream, config));
+    std::future::poll_fn(|cx| {
+        downstream.attend(cx);
+        if downstream.is_ordered(Order::Late) || downstream.is_ordered(Order::Close) {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(cx)
+    })
+    .await
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

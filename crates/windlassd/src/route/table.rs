@@ -7,6 +7,7 @@ use hyper::header::HeaderValue;
 use windlass_domain::release::Sequence;
 
 use super::settings::Settings;
+use super::sticky::draw;
 use super::tally::Tally;
 
 /// The weights and the instances behind them.
@@ -14,16 +15,18 @@ use super::tally::Tally;
 pub(crate) struct Table {
     version: u64,
     lanes: Vec<Lane>,
+    /// Those without a weight, which only testers get to.
+    resting: Vec<Lane>,
     whole: u64,
     settings: Arc<Settings>,
 }
 
-/// One revision that gets requests.
+/// One revision.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
     /// The revision.
     pub(crate) revision: Sequence,
-    /// Its weight, above 0.
+    /// Its weight.
     pub(crate) weight: u16,
     /// Its instances that are ready.
     pub(crate) upstreams: Vec<Upstream>,
@@ -56,10 +59,10 @@ impl Table {
         Self::new(0, Vec::new(), Arc::default())
     }
 
-    pub(crate) fn new(version: u64, mut lanes: Vec<Lane>, settings: Arc<Settings>) -> Self {
-        lanes.retain(|lane| lane.weight > 0);
+    pub(crate) fn new(version: u64, lanes: Vec<Lane>, settings: Arc<Settings>) -> Self {
+        let (lanes, resting): (Vec<Lane>, Vec<Lane>) = lanes.into_iter().partition(|lane| lane.weight > 0);
         let whole = lanes.iter().map(|lane| u64::from(lane.weight)).sum();
-        Self { version, lanes, whole, settings }
+        Self { version, lanes, resting, whole, settings }
     }
 
     /// How requests are treated, wherever they go.
@@ -76,11 +79,30 @@ impl Table {
         self.lanes.iter().flat_map(|lane| &lane.upstreams).any(|known| known.id == upstream)
     }
 
+    /// All lanes, also those without a weight.
+    pub(super) fn all(&self) -> Vec<Lane> {
+        self.lanes.iter().chain(&self.resting).cloned().collect()
+    }
+
+    /// A revision, whatever its weight.
+    pub(super) fn lane(&self, revision: Sequence) -> Option<&Lane> {
+        self.lanes.iter().chain(&self.resting).find(|lane| lane.revision == revision)
+    }
+
     /// The lanes for a request, the one to try first, first: the lane at `point` of the whole, then the others, and
     /// of all these only those with a ready instance. Where none has one, the lane at `point` alone, which tells
     /// whose failure it is.
     pub(crate) fn lanes_for(&self, point: u64) -> impl Iterator<Item = &Lane> {
-        let chosen = self.lane_at(point);
+        self.lanes_from(self.lane_at(point))
+    }
+
+    /// The same for a client's key: the lane that is its own comes first.
+    pub(super) fn lanes_of(&self, key: u64) -> impl Iterator<Item = &Lane> {
+        let draws = self.lanes.iter().map(|lane| draw(key, lane.revision, lane.weight)).enumerate();
+        self.lanes_from(draws.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(index, _)| index))
+    }
+
+    fn lanes_from(&self, chosen: Option<usize>) -> impl Iterator<Item = &Lane> {
         let others = (0..self.lanes.len()).filter(move |index| Some(*index) != chosen);
         let nobody = self.lanes.iter().all(|lane| lane.upstreams.is_empty());
         chosen

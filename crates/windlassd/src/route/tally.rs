@@ -21,6 +21,8 @@ pub(super) const ABORTED: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Tally {
     shards: Box<[Shard]>,
+    /// The same for requests that a tester sent to this revision: they say nothing about it.
+    forced: Box<[Shard]>,
 }
 
 /// One worker's counters. On cache lines of its own, so that workers do not slow each other down.
@@ -95,6 +97,8 @@ pub(crate) struct Sum {
     pub(crate) received: u64,
     /// Bytes of bodies and tunnels that went to clients.
     pub(crate) sent: u64,
+    /// Requests that testers sent here; none of the other counts has them.
+    pub(crate) forced: u64,
     /// Answers by duration, not yet cumulated; the last is beyond all [`BUCKETS`].
     pub(crate) buckets: [u64; 22],
     /// The sum of the durations.
@@ -111,11 +115,16 @@ impl Sum {
 
 impl Tally {
     pub(super) fn new(workers: usize) -> Self {
-        Self { shards: (0..workers).map(|_| Shard::default()).collect() }
+        let shards = || (0..workers).map(|_| Shard::default()).collect();
+        Self { shards: shards(), forced: shards() }
     }
 
     pub(super) fn shard(&self, worker: usize) -> &Shard {
         &self.shards[worker]
+    }
+
+    pub(super) fn forced(&self, worker: usize) -> &Shard {
+        &self.forced[worker]
     }
 
     /// What was counted so far. Counters are read one by one, while workers count on.
@@ -139,6 +148,7 @@ impl Tally {
             sum.sent = sum.sent.wrapping_add(shard.sent.get());
             sum.micros = sum.micros.saturating_add(shard.micros.get());
         }
+        sum.forced = self.forced.iter().flat_map(|shard| &shard.codes).map(Count::get).sum();
         sum
     }
 }

@@ -19,7 +19,6 @@ use super::door::Door;
 use super::downstream::{Downstream, Order, Phase};
 use super::local::Local;
 use super::serve::serve;
-use super::socket::Socket;
 use super::table::Table;
 use super::tally::Tally;
 
@@ -201,8 +200,10 @@ async fn accept(local: Rc<Local>, listener: TcpListener) {
 fn admit(local: &Rc<Local>, stream: TcpStream, peer: SocketAddr) {
     let entered = Entered(Arc::clone(local.door()));
     if !local.door().enter(local.table().settings().limits.connections) {
-        // What fits into a new socket's buffer is sent at once; whatever does not is not worth waiting for.
-        let _ = stream.try_write(FULL);
+        if local.table().settings().tls.is_none() {
+            // It fits into a new socket's buffer.
+            let _ = stream.try_write(FULL);
+        }
         return;
     }
     if stream.set_nodelay(true).is_err() {
@@ -214,7 +215,7 @@ fn admit(local: &Rc<Local>, stream: TcpStream, peer: SocketAddr) {
     local.start(downstream, async move {
         let _entered = entered;
         let handoff = Handoffs(Rc::clone(&of));
-        serve(here, Socket::Plain(stream), peer.ip(), of).await;
+        serve(here, stream, peer.ip(), of).await;
         drop(handoff);
     });
 }

@@ -34,6 +34,8 @@ pub(crate) struct Agent {
     /// The agents that took over from the one that was started here, by their numbers.
     heirs: Vec<u32>,
     runtime: tokio::runtime::Runtime,
+    /// What it is configured with.
+    pub(crate) place: Place,
 }
 
 pub(crate) type Answer<T> = Result<T, DriverError>;
@@ -46,7 +48,9 @@ impl Agent {
 
     pub(crate) fn on(folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut agent = Self { folder, process: None, heirs: Vec::new(), runtime };
+        let mut place = Place::plain("shop", "test", "127.0.0.1:0");
+        place.metrics = Some("127.0.0.1:0".into());
+        let mut agent = Self { folder, process: None, heirs: Vec::new(), runtime, place };
         agent.spawn();
         agent
     }
@@ -158,12 +162,7 @@ impl Agent {
     }
 
     pub(crate) fn configure(&self, epoch: Epoch) -> Answer<AgentState> {
-        let place = Place {
-            app: "shop".into(),
-            environment: "test".into(),
-            listen: "127.0.0.1:0".into(),
-            metrics: Some("127.0.0.1:0".into()),
-        };
+        let place = self.place.clone();
         self.post("/v1/configure", &Configure { epoch, place })
     }
 
