@@ -27,6 +27,12 @@ use crate::args::{Command, GateCheck};
 pub use crate::own::Own;
 pub use crate::topics::TOPICS;
 
+/// Its flags, for completions, pages and actions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <GateCheck as clap::CommandFactory>::command()
+}
+
 /// Runs `gate-check`.
 pub fn run(context: Context) -> ExitCode {
     // Reading a report says nothing of a release: its document must not take the place of the gate's.

@@ -22,6 +22,12 @@ use crate::args::{Command, HealthVerify};
 pub use crate::own::Own;
 pub use crate::topics::TOPICS;
 
+/// Its flags, for completions, pages and actions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <HealthVerify as clap::CommandFactory>::command()
+}
+
 /// Runs `health-verify`.
 pub fn run(context: Context) -> ExitCode {
     // A replay judges nothing that runs: its document must not take the place of a verdict's.

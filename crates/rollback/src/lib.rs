@@ -18,6 +18,12 @@ use windlass_target::document::Own;
 use self::args::Arguments;
 pub use self::topics::TOPICS;
 
+/// Its flags, for completions, pages and actions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
 /// Runs the tool.
 pub fn run(context: Context) -> ExitCode {
     tool::run("rollback", context, rollback)

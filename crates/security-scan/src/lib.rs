@@ -29,6 +29,12 @@ pub use self::finding::{Finding, Kind, State};
 pub use self::severity::Severity;
 pub use self::topics::TOPICS;
 
+/// Its flags, for completions, pages and actions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Arguments as clap::CommandFactory>::command()
+}
+
 /// Runs `security-scan` with this context and returns its exit code.
 #[must_use]
 pub fn run(context: Context) -> ExitCode {

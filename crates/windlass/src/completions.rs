@@ -9,7 +9,7 @@ use windlass_ci::context::Context;
 use windlass_ci::tool;
 
 use crate::commands::COMMANDS;
-use crate::{approve, check, explain, init, keygen, schema};
+use crate::{approve, check, demo, explain, init, keygen, schema};
 
 /// Print completions for a shell
 ///
@@ -35,7 +35,7 @@ fn script(shell: Shell) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The whole command line as clap sees it. A tool's own command is its library's; here it has the common flags.
+/// The whole command line as clap sees it. Commands about what runs have the common flags.
 fn command() -> clap::Command {
     let mut all = clap::Command::new("windlass");
     for command in COMMANDS {
@@ -47,6 +47,12 @@ fn command() -> clap::Command {
             "init" => init::Arguments::command(),
             "keygen" => keygen::Arguments::command(),
             "schema" => schema::Arguments::command(),
+            "demo" => demo::Arguments::command(),
+            "gate-check" => windlass_gate_check::command(),
+            "security-scan" => windlass_security_scan::command(),
+            "deploy" => windlass_deploy::command(),
+            "health-verify" => windlass_health_verify::command(),
+            "rollback" => windlass_rollback::command(),
             name => Common::augment_args(clap::Command::new(name)),
         };
         all = all.subcommand(inner.name(command.name).about(command.about));

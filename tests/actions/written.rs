@@ -1,0 +1,342 @@
+//! `actions/*/action.yml` and `actions/README.md` are written from the tools' own flags, so that an input is the flag of
+//! its name. `WINDLASS_BLESS=1 cargo test -p windlass --test actions` writes them again.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, Command};
+
+/// An action: its folder, what it says of itself, and the tool whose flags are its inputs.
+struct Action {
+    name: &'static str,
+    about: &'static str,
+    icon: &'static str,
+    flags: Option<Command>,
+    /// Outputs beside those of every tool.
+    outputs: &'static [(&'static str, &'static str)],
+    /// What the job's token must be allowed to do.
+    permissions: &'static [(&'static str, &'static str)],
+    /// The inputs of the minimal example, and of the full one.
+    minimal: &'static [(&'static str, &'static str)],
+    full: &'static [(&'static str, &'static str)],
+}
+
+/// Flags that a step has no use for: the log is for people, and the host is known.
+const LEFT_OUT: [&str; 8] = ["help", "version", "format", "ci", "color", "quiet", "verbose", "signing-key"];
+
+/// Inputs that are not flags: how the tool is found and where it runs.
+const FINDING: [(&str, &str, &str); 6] = [
+    ("working-directory", ".", "The folder to work in, for a repository that holds several projects."),
+    ("bin", "", "A folder that holds the tools, used as it is; nothing is downloaded."),
+    (
+        "mirror",
+        "",
+        "Where a copy of the release's archives lies: https://host/folder. Their sha256 is checked all the same.",
+    ),
+    (
+        "attestation",
+        "auto",
+        "Whether the archive's build provenance must verify: auto, require or off. It needs gh and a token.",
+    ),
+    (
+        "build",
+        "false",
+        "Whether to build the tools from this action's own tree with cargo, where they can be had in no other way.",
+    ),
+    ("token", "", "The token that gh verifies the attestation with, such as the job's own."),
+];
+
+const OUTPUTS: [(&str, &str); 4] = [
+    ("outcome", "passed, failed, invalid, unknown, held, stuck or refused; the exit code says the same."),
+    ("reason", "The first reason, in one line."),
+    ("report-path", "The JSON document."),
+    ("evidence-path", "The file of signed statements, for the jobs that follow."),
+];
+
+fn actions() -> Vec<Action> {
+    let read = &[("contents", "read")];
+    vec![
+        Action {
+            name: "gate-check",
+            about: "Judge whether a release may enter an environment, from reports and evidence.",
+            icon: "shield",
+            flags: Some(windlass_gate_check::command()),
+            outputs: &[],
+            permissions: read,
+            minimal: &[("environment", "staging")],
+            full: &[
+                ("environment", "staging"),
+                ("reports", "target/reports/**"),
+                ("base", "${{ github.event.pull_request.base.sha }}"),
+                ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
+            ],
+        },
+        Action {
+            name: "security-scan",
+            about: "Look for vulnerable dependencies and secrets.",
+            icon: "search",
+            flags: Some(windlass_security_scan::command()),
+            outputs: &[("sarif-path", "The findings as SARIF, where the input sarif asked for them.")],
+            permissions: read,
+            minimal: &[("only", "secrets")],
+            full: &[
+                ("only", "dependencies,secrets"),
+                ("database", "advisory-db"),
+                ("fail-on", "high"),
+                ("sarif", "security.sarif"),
+                ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
+            ],
+        },
+        Action {
+            name: "deploy",
+            about: "Take a release the whole way into an environment, or put the environment back.",
+            icon: "upload-cloud",
+            flags: Some(windlass_deploy::command()),
+            outputs: &[
+                ("revision", "The revision on the target."),
+                ("recordings-path", "The folder of what was measured while the release was judged."),
+            ],
+            permissions: read,
+            minimal: &[("environment", "dev")],
+            full: &[
+                ("environment", "production"),
+                ("artifact", "dist/"),
+                ("approved", "${{ needs.plan.outputs.plan }}"),
+                ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
+            ],
+        },
+        Action {
+            name: "health-verify",
+            about: "Judge whether a running service is healthy.",
+            icon: "activity",
+            flags: Some(windlass_health_verify::command()),
+            outputs: &[
+                ("recording-path", "What was measured, from which the verdict can be had again."),
+                ("chart-path", "The page that shows it."),
+            ],
+            permissions: read,
+            minimal: &[("url", "https://shop.example.org/healthz")],
+            full: &[
+                ("environment", "production"),
+                ("within", "5m"),
+                ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
+            ],
+        },
+        Action {
+            name: "rollback",
+            about: "Return an environment to the release before, and hold it there.",
+            icon: "rewind",
+            flags: Some(windlass_rollback::command()),
+            outputs: &[("revision", "The revision that is live.")],
+            permissions: read,
+            minimal: &[("environment", "production")],
+            full: &[
+                ("environment", "production"),
+                ("to", "r7"),
+                ("reason", "${{ inputs.reason }}"),
+                ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
+            ],
+        },
+        Action {
+            name: "setup",
+            about: "Put the tools on PATH, for steps of your own.",
+            icon: "download",
+            flags: None,
+            outputs: &[],
+            permissions: &[],
+            minimal: &[],
+            full: &[("mirror", "https://mirror.example.org/windlass")],
+        },
+    ]
+}
+
+/// An input: its name, default and meaning.
+struct Input {
+    name: String,
+    default: String,
+    means: String,
+}
+
+impl Action {
+    fn inputs(&self) -> Vec<Input> {
+        let flags = self.flags.iter().flat_map(Command::get_arguments);
+        let mut inputs: Vec<Input> = flags.filter_map(of_flag).collect();
+        if self.flags.is_some() {
+            inputs.push(Input {
+                name: "signing-key".into(),
+                default: String::new(),
+                means: "The PKCS#8 PEM that signs the statement, from a secret; never an argument. Unsigned without.".into(),
+            });
+        }
+        inputs.extend(FINDING.iter().map(|(name, default, means)| Input {
+            name: (*name).into(),
+            default: (*default).into(),
+            means: (*means).into(),
+        }));
+        inputs
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, &'static str)> {
+        if self.flags.is_none() {
+            return Vec::new();
+        }
+        OUTPUTS.iter().chain(self.outputs).copied().collect()
+    }
+
+    fn yaml(&self) -> String {
+        let mut text = String::from(
+            "# Written from the tool's own flags; see tests/actions/written.rs. An input is the flag of its name.\n",
+        );
+        writeln!(text, "name: Windlass {}", self.name).unwrap();
+        writeln!(text, "description: {}", quoted(self.about)).unwrap();
+        writeln!(text, "author: Windlass\nbranding:\n  icon: {}\n  color: blue\ninputs:", self.icon).unwrap();
+        for input in self.inputs() {
+            writeln!(text, "  {}:", input.name).unwrap();
+            writeln!(text, "    description: {}", quoted(&input.means)).unwrap();
+            writeln!(text, "    required: false\n    default: {}", quoted(&input.default)).unwrap();
+        }
+        if !self.outputs().is_empty() {
+            text.push_str("outputs:\n");
+        }
+        for (name, means) in self.outputs() {
+            writeln!(text, "  {name}:\n    description: {}", quoted(means)).unwrap();
+            writeln!(text, "    value: ${{{{ steps.run.outputs.{name} }}}}").unwrap();
+        }
+        text.push_str("runs:\n  using: composite\n  steps:\n    - id: run\n      shell: bash\n");
+        text.push_str("      working-directory: ${{ inputs.working-directory }}\n      env:\n");
+        for input in self.inputs().iter().filter(|input| input.name != "working-directory") {
+            let variable = match input.name.as_str() {
+                "token" => "GH_TOKEN".to_owned(),
+                name => windlass_ci::args::variable(name),
+            };
+            writeln!(text, "        {variable}: ${{{{ inputs.{} }}}}", input.name).unwrap();
+        }
+        let run = match self.flags {
+            Some(_) => format!("exec \"$GITHUB_ACTION_PATH/../_lib/run.sh\" {}", self.name),
+            None => "\"$GITHUB_ACTION_PATH/../_lib/run.sh\" --path >>\"$GITHUB_PATH\"".to_owned(),
+        };
+        // The folder is what run.sh found or checked; that it gets onto PATH is what the action is for.
+        let ignore = if self.flags.is_none() { " # zizmor: ignore[github-env]" } else { "" };
+        writeln!(text, "      run: {}{ignore}", quoted(&run)).unwrap();
+        text
+    }
+
+    fn page(&self) -> String {
+        let mut text = format!("\n## {}\n\n{}\n\n", self.name, self.about);
+        text.push_str(&self.example(self.minimal));
+        if self.full.len() > self.minimal.len() {
+            text.push_str("\nWith more said:\n\n");
+            text.push_str(&self.example(self.full));
+        }
+        text.push_str("\n| input | default | means |\n|---|---|---|\n");
+        for input in self.inputs() {
+            let default =
+                if input.default.is_empty() { String::new() } else { format!("`{}`", input.default) };
+            writeln!(text, "| `{}` | {default} | {} |", input.name, input.means.replace('|', "\\|")).unwrap();
+        }
+        if !self.outputs().is_empty() {
+            text.push_str("\n| output | means |\n|---|---|\n");
+        }
+        for (name, means) in self.outputs() {
+            writeln!(text, "| `{name}` | {means} |").unwrap();
+        }
+        text
+    }
+
+    fn example(&self, with: &[(&str, &str)]) -> String {
+        let mut text = String::from("```yaml\n");
+        if !self.permissions.is_empty() {
+            text.push_str("permissions:\n");
+        }
+        for (what, how) in self.permissions {
+            writeln!(text, "  {what}: {how}").unwrap();
+        }
+        text.push_str("steps:\n");
+        if !self.permissions.is_empty() {
+            text.push_str("  - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0\n");
+            text.push_str("    with:\n      fetch-depth: 0\n      persist-credentials: false\n");
+        }
+        writeln!(text, "  - uses: windlass-dev/windlass/actions/{}@<sha of a release>", self.name).unwrap();
+        if !with.is_empty() {
+            text.push_str("    with:\n");
+        }
+        for (name, value) in with {
+            writeln!(text, "      {name}: {value}").unwrap();
+        }
+        text.push_str("```\n");
+        text
+    }
+}
+
+fn of_flag(flag: &Arg) -> Option<Input> {
+    let name = flag.get_long()?;
+    if LEFT_OUT.contains(&name) || flag.is_hide_set() {
+        return None;
+    }
+    let mut means = flag.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " ");
+    if !means.ends_with('.') {
+        means.push('.');
+    }
+    match flag.get_action() {
+        ArgAction::SetTrue => means.push_str(" true or false."),
+        ArgAction::Append => means.push_str(" Several: one a line."),
+        _ => {}
+    }
+    Some(Input { name: name.to_owned(), default: String::new(), means })
+}
+
+/// A YAML text in single quotes, in which nothing but they have a meaning.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../actions")
+}
+
+const README: &str = "# Actions\n\n\
+<!-- Written from the tools' own flags; see tests/actions/written.rs. -->\n\n\
+Each of the five tools as a step, and `setup`, which puts all of them on PATH. Refer to them by the sha of a released \
+commit: the tools of exactly that release are found or downloaded, and their sha256 is checked against the manifest \
+that came with the action. How the tool is found, in order: the input `bin`, a tool of exactly this version on PATH, \
+the runner's tool cache (hashed again), `mirror`, the release itself, and with `build: true` cargo.\n\n\
+Every input is the flag of the same name, and the variable `WINDLASS_…`; an empty one is one that is not given. The exit \
+code is the tool's own: 0 passed, 1 failed, 2 invalid, 3 unknown, 4 held, 5 stuck, 6 refused. Nothing is written to \
+`GITHUB_ENV`. No Docker, Node or jq is needed: bash, tar, and curl or wget.\n";
+
+fn files() -> Vec<(PathBuf, String)> {
+    let actions = actions();
+    let mut files: Vec<_> =
+        actions.iter().map(|action| (root().join(action.name).join("action.yml"), action.yaml())).collect();
+    let pages: String = actions.iter().map(Action::page).collect();
+    files.push((root().join("README.md"), format!("{README}{pages}")));
+    files
+}
+
+#[test]
+fn actions_are_what_the_tools_flags_make_them() {
+    let bless = std::env::var("WINDLASS_BLESS").is_ok_and(|value| value == "1");
+    for (path, text) in files() {
+        if bless {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &text).unwrap();
+        }
+        let there = fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == text, "{}: run WINDLASS_BLESS=1 cargo test --test actions", path.display());
+    }
+}
+
+#[test]
+fn examples_use_inputs_that_are_there() {
+    for action in actions() {
+        let names: Vec<String> = action.inputs().into_iter().map(|input| input.name).collect();
+        for (name, _) in action.minimal.iter().chain(action.full) {
+            assert!(names.iter().any(|known| known == name), "{} has no input {name}", action.name);
+        }
+        let mut once = names.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), names.len(), "{}: an input stands twice", action.name);
+    }
+}
