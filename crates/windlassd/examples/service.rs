@@ -35,6 +35,11 @@ fn main() -> io::Result<()> {
         let child = std::process::Command::new("sleep").arg("600").spawn()?;
         std::fs::write(file, child.id().to_string())?;
     }
+    if let Some(file) = value("--runaway") {
+        // A child in a session of its own, which no signal to our group reaches.
+        let child = std::process::Command::new("setsid").args(["sleep", "600"]).spawn()?;
+        std::fs::write(file, child.id().to_string())?;
+    }
     let facts = Arc::new(Facts {
         ready: AtomicBool::new(!arguments.iter().any(|word| word == "--unready")),
         name: std::env::var_os("NAME").and_then(|name| name.into_string().ok()).unwrap_or_default(),

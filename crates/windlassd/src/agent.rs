@@ -437,6 +437,7 @@ impl Agent {
             for revision in self.fleet.revisions() {
                 self.fleet.stop(revision).await;
             }
+            self.fleet.leave();
         }
     }
 }

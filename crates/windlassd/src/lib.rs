@@ -4,6 +4,7 @@
 
 mod agent;
 mod args;
+mod cgroup;
 mod clock;
 mod control;
 mod fence;

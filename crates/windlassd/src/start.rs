@@ -20,12 +20,15 @@ use crate::root::{Lock, NotLocked, Root, SOCKET_PATH};
 use crate::route::{Placement, Router};
 use crate::service::Manager;
 use crate::supervise::{Fleet, rotate, visible};
-use crate::{control, log, topics};
+use crate::{cgroup, control, log, topics};
 
 /// Runs the agent until it is told to end. The exit code is an [`Outcome`]'s: 2 for wrong usage, 3 where the root
 /// cannot be used, 6 where another agent has it.
 #[must_use]
 pub fn run(context: Context) -> ExitCode {
+    if let Some(code) = cgroup::enter(&context.args) {
+        return code;
+    }
     let arguments: Arguments = match args::parse(&context) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -87,6 +87,11 @@ impl Permit {
         package: Option<Package>,
     ) -> Result<String, Rejected> {
         let started = Instant::now();
+        let known = self.agent.fleet.manifest(revision);
+        let launch = package.as_ref().map(|package| &package.launch);
+        if let Some(launch) = launch.or_else(|| known.as_ref().map(|known| &known.launch)) {
+            self.agent.fleet.admit(launch).map_err(judged)?;
+        }
         let root = self.agent.root.clone();
         let running = self.agent.fleet.is_running(revision);
         let flag = Arc::new(AtomicBool::new(false));

@@ -13,6 +13,7 @@ use super::running::Running;
 use super::{launch, mind, running};
 use windlass_domain::release::Sequence;
 
+use crate::cgroup::Group;
 use crate::process::Process;
 use crate::root::read_json;
 
@@ -89,6 +90,7 @@ impl Fleet {
         inner.upstreams += 1;
         let mut instance = Instance::new();
         instance.running = Some((kept.process, inner.upstreams));
+        instance.group = kept.group.as_deref().and_then(Group::there);
         instance.port = kept.port;
         instance.restarts = kept.restarts;
         // It was ready when the earlier agent ended; its mind asks again at once.
@@ -96,7 +98,7 @@ impl Fleet {
         instance.ready_after = kept.ready_after_ms.map(Duration::from_millis);
         let seat = Seat { revision: kept.revision, index: kept.index };
         let revision = inner.revisions.get_mut(&kept.revision).expect("it was looked up");
-        let running = Running::adopted(kept.process, kept.port);
+        let running = Running::adopted(kept.process, instance.group.clone(), kept.port);
         mind::begin(self, seat, &revision.manifest, Some(running), &instance.stop, &instance.nudge);
         revision.instances.insert(kept.index, instance);
     }

@@ -9,8 +9,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Weights;
-use windlass_target::host::control::RevisionState;
+use windlass_target::host::control::{Launch, RevisionState};
 
+use super::groups::Groups;
 use super::instance::{Instance, Seat};
 use super::kept::Kept;
 use super::mind;
@@ -34,6 +35,7 @@ pub(crate) struct Fleet {
     pub(crate) formers: Arc<Formers>,
     /// When resources were last measured; held while they are.
     pub(super) measured: tokio::sync::Mutex<Option<Instant>>,
+    pub(super) groups: Groups,
 }
 
 /// What the lock guards.
@@ -70,6 +72,7 @@ impl Fleet {
             reins: Reins::held(),
             formers: Arc::default(),
             measured: tokio::sync::Mutex::default(),
+            groups: Groups::new(root),
         }))
     }
 
@@ -141,6 +144,16 @@ impl Fleet {
         }
         // An error would mean that this fleet is gone.
         while self.is_running(revision) && changes.changed().await.is_ok() {}
+    }
+
+    /// Whether a release can be started here as it wants to be.
+    pub(crate) fn admit(&self, launch: &Launch) -> Result<(), String> {
+        self.groups.admit(launch)
+    }
+
+    /// Leaves no empty control group behind.
+    pub(crate) fn leave(&self) {
+        self.groups.leave();
     }
 
     /// Removes the files of a revision that does not run.

@@ -8,6 +8,7 @@ use windlass_domain::release::Sequence;
 use windlass_target::host::control::{InstanceState, Usage};
 
 use super::kept::KeptInstance;
+use crate::cgroup::Group;
 use crate::process::Process;
 use crate::route::Upstream;
 
@@ -15,6 +16,8 @@ use crate::route::Upstream;
 pub(super) struct Instance {
     /// The process, its port, and the name of this start for the router; `None` between two starts.
     pub(super) running: Option<(Process, u64)>,
+    /// The control group of the process, where it has one of its own.
+    pub(super) group: Option<Group>,
     pub(super) port: u16,
     pub(super) ready: bool,
     pub(super) ready_after: Option<Duration>,
@@ -38,6 +41,7 @@ impl Instance {
     pub(super) fn new() -> Self {
         Self {
             running: None,
+            group: None,
             port: 0,
             ready: false,
             ready_after: None,
@@ -61,6 +65,7 @@ impl Instance {
             revision,
             index,
             process,
+            group: self.group.as_ref().map(|group| group.folder().to_owned()),
             port: self.port,
             restarts: self.restarts,
             ready_after_ms: self.ready_after.map(millis),

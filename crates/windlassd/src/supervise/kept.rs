@@ -1,6 +1,7 @@
 //! What outlives the agent: which processes run, and how many shall (`instances.json`).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use windlass_domain::release::Sequence;
@@ -22,6 +23,9 @@ pub(super) struct KeptInstance {
     pub(super) revision: Sequence,
     pub(super) index: u16,
     pub(super) process: Process,
+    /// The folder of its control group, where it has one of its own.
+    #[serde(default)]
+    pub(super) group: Option<PathBuf>,
     pub(super) port: u16,
     pub(super) restarts: u32,
     pub(super) ready_after_ms: Option<u64>,

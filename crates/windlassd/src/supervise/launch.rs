@@ -14,6 +14,7 @@ use windlass_target::host::secrets;
 
 use super::instance::Seat;
 use super::words::Words;
+use crate::cgroup::{self, Group};
 use crate::process::Process;
 use crate::root::{Root, named};
 use crate::stage::Manifest;
@@ -57,6 +58,7 @@ pub(super) fn start(
     manifest: &Manifest,
     index: u16,
     visible: &BTreeMap<String, String>,
+    group: Option<&Group>,
 ) -> Result<Started, String> {
     let folder = manifest.folder(root);
     let port = free_port().map_err(|error| format!("cannot find a free port: {error}"))?;
@@ -70,7 +72,8 @@ pub(super) fn start(
         run.push(words.fill(argument)?);
     }
     let Some((program, arguments)) = run.split_first() else { return Err("`run` is empty".to_owned()) };
-    let mut command = Command::new(located(program, &folder));
+    let program = located(program, &folder);
+    let mut command = command(&program, group);
     command.args(arguments).current_dir(&folder).env_clear().envs(visible);
     for (name, value) in &manifest.launch.env {
         command.env(name, words.fill(value)?);
@@ -88,11 +91,23 @@ pub(super) fn start(
         .stdout(output)
         .stderr(second)
         .spawn()
-        .map_err(|error| format!("cannot start {program:?}: {error}"))?;
-    let pid = child.id().ok_or_else(|| format!("{program:?} ended at once"))?;
+        .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    let pid = child.id().ok_or_else(|| format!("{} ended at once", program.display()))?;
     // Our own child keeps its number until it is reaped, so this is its start time or it has ended already.
     let process = Process::of(pid).unwrap_or(Process { pid, started: 0 });
     Ok(Started { child, process, port })
+}
+
+/// The command of a program, which enters its group first.
+fn command(program: &Path, group: Option<&Group>) -> Command {
+    match group {
+        None => Command::new(program),
+        Some(group) => {
+            let mut command = Command::new(cgroup::MYSELF);
+            command.arg(cgroup::ENTER).arg(group.list()).arg(program);
+            command
+        }
+    }
 }
 
 /// A program with a slash lies in the artifact's folder, one without is looked for on the path.

@@ -3,23 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use tokio::sync::{Notify, watch};
 
 use super::fleet::Fleet;
 use super::instance::Seat;
+use super::pauses::Pauses;
 use super::running::Running;
 use super::{launch, ready};
 use crate::stage::Manifest;
-
-/// The pause before the first restart; each later one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// An instance that ran for so long starts again as if for the first time.
-const STEADY: Duration = Duration::from_secs(60);
 
 /// The shortest time between two questions to an instance that is ready.
 const CALM: Duration = Duration::from_secs(2);
@@ -64,7 +55,7 @@ enum Over {
 
 impl Mind {
     async fn run(mut self, mut adopted: Option<Running>) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         loop {
             let next = match adopted.take() {
                 Some(running) => Ok(running),
@@ -80,9 +71,7 @@ impl Mind {
                 Ok(running) => {
                     let since = running.since;
                     let over = self.watch(running).await;
-                    if since.elapsed() >= STEADY {
-                        pause = FIRST_PAUSE;
-                    }
+                    pauses.ran(since.elapsed());
                     over
                 }
                 Err(why) => Over::Ended(why),
@@ -95,8 +84,8 @@ impl Mind {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
-                () = self.nudge.notified() => pause = FIRST_PAUSE,
+                () = tokio::time::sleep(pauses.next()) => {}
+                () = self.nudge.notified() => pauses = Pauses::new(),
                 () = told(&mut self.stop) => break,
             }
         }
@@ -109,11 +98,13 @@ impl Mind {
             return Err("it was stopped before it was started".to_owned());
         }
         let fleet = &self.fleet;
-        let started = launch::start(&fleet.root, &self.manifest, self.seat.index, &fleet.visible)?;
+        let group = fleet.groups.make(self.seat, &self.manifest.launch)?;
+        let started =
+            launch::start(&fleet.root, &self.manifest, self.seat.index, &fleet.visible, group.as_ref())?;
         let launch::Started { child, process, port } = started;
-        fleet.began(self.seat, process, port);
+        fleet.began(self.seat, process, group.clone(), port);
         tracing::info!(revision = %self.seat.revision, index = self.seat.index, pid = process.pid, port, "started");
-        Ok(Running { process, port, since: Instant::now(), child: Some(child) })
+        Ok(Running { process, group, port, since: Instant::now(), child: Some(child) })
     }
 
     async fn watch(&mut self, mut running: Running) -> Over {
@@ -126,7 +117,8 @@ impl Mind {
         };
         match ended {
             Some(how) => {
-                running.process.signal_group(Signal::KILL);
+                let how = running.out_of_memory(self.manifest.launch.memory).unwrap_or(how);
+                running.finish().await;
                 Over::Ended(how)
             }
             None => {

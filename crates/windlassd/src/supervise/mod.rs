@@ -2,10 +2,12 @@
 
 mod adopt;
 mod fleet;
+mod groups;
 mod instance;
 mod kept;
 mod launch;
 mod mind;
+mod pauses;
 mod progress;
 mod ready;
 mod reins;

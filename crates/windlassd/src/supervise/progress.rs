@@ -7,6 +7,7 @@ use windlass_domain::release::Sequence;
 use super::fleet::{Fleet, Inner};
 use super::instance::{Instance, Seat};
 use super::tail;
+use crate::cgroup::Group;
 use crate::process::Process;
 
 /// So many exits before an instance was ready for the first time, and its revision is judged.
@@ -59,12 +60,13 @@ impl Fleet {
         tail::lines(&self.root.instance_log(revision, index))
     }
 
-    pub(super) fn began(&self, seat: Seat, process: Process, port: u16) {
+    pub(super) fn began(&self, seat: Seat, process: Process, group: Option<Group>, port: u16) {
         let mut inner = self.lock();
         inner.upstreams += 1;
         let upstream = inner.upstreams;
         self.change(&mut inner, seat, |instance| {
             instance.running = Some((process, upstream));
+            instance.group = group;
             instance.port = port;
             instance.ready = false;
             instance.usage = None;

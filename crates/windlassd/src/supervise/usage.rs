@@ -9,6 +9,7 @@ use windlass_target::host::control::Usage;
 
 use super::fleet::Fleet;
 use super::instance::Seat;
+use crate::cgroup::Group;
 use crate::process::{self, Process};
 
 /// How long a measurement is good for.
@@ -24,7 +25,14 @@ impl Fleet {
         let processes = self.processes();
         let look = move || {
             let groups = Groups::seen_now();
-            processes.into_iter().map(|(seat, process)| (seat, process, groups.usage(process))).collect()
+            let measure = |(seat, process, group): (Seat, Process, Option<Group>)| {
+                let usage = groups.usage(process).map(|usage| match &group {
+                    Some(group) => of_group(group, usage),
+                    None => usage,
+                });
+                (seat, process, usage)
+            };
+            processes.into_iter().map(measure).collect()
         };
         let found: Vec<_> = tokio::task::spawn_blocking(look).await.unwrap_or_default();
         let mut inner = self.lock();
@@ -39,14 +47,16 @@ impl Fleet {
         *measured = Some(Instant::now());
     }
 
-    fn processes(&self) -> Vec<(Seat, Process)> {
+    fn processes(&self) -> Vec<(Seat, Process, Option<Group>)> {
         let inner = self.lock();
         let places = inner.revisions.iter().flat_map(|(revision, of)| {
             of.instances
                 .iter()
                 .map(|(index, instance)| (Seat { revision: *revision, index: *index }, instance))
         });
-        places.filter_map(|(seat, instance)| Some((seat, instance.running?.0))).collect()
+        places
+            .filter_map(|(seat, instance)| Some((seat, instance.running?.0, instance.group.clone())))
+            .collect()
     }
 }
 
@@ -77,6 +87,17 @@ impl Groups {
             cpu_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
             open_files: members.iter().map(|(pid, _)| open_files(*pid)).sum(),
         })
+    }
+}
+
+/// What a control group uses, whatever process groups are in it; `usage` is what is said where its kernel counts less.
+fn of_group(group: &Group, usage: Usage) -> Usage {
+    let processes = group.processes();
+    let resident = || processes.iter().map(|pid| memory(*pid)).sum();
+    Usage {
+        memory_bytes: group.memory().unwrap_or_else(resident),
+        cpu_ms: group.time().map_or(usage.cpu_ms, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        open_files: processes.iter().map(|pid| open_files(*pid)).sum(),
     }
 }
 
