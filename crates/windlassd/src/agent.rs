@@ -348,6 +348,17 @@ impl Agent {
         }
     }
 
+    /// Whether a step that was asked for under this head of the journal may happen now: late ones may not, also under
+    /// the newest epoch.
+    pub(crate) fn admit_after(&self, epoch: Epoch, after: Option<Head>) -> Result<(), Rejected> {
+        self.admit(epoch)?;
+        let head = lock(&self.ledger).head();
+        match after {
+            Some(after) if after != head => Err(Rejected::Head { head }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Appends to the journal. The fence is held meanwhile, so that no claim comes between.
     pub(crate) fn append(&self, append: Append) -> Result<Appended, NotDone> {
         self.ours()?;

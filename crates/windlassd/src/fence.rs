@@ -34,6 +34,8 @@ struct Held {
     holder: Option<Process>,
     /// How long it was given for, in milliseconds.
     ttl: i64,
+    /// Its end as it was told when it was given: told again as long as the wall clock was not set.
+    ends: Timestamp,
 }
 
 /// `fence.json`.
@@ -84,8 +86,8 @@ impl Gate {
                 None => (wall, LONGEST),
             };
             let ttl = ttl.clamp(1, LONGEST);
+            gate.held = Some(Held { holder: kept.holder, ttl, ends: lease.expires });
             lease.expires = later(steady(now), left.min(ttl));
-            gate.held = Some(Held { holder: kept.holder, ttl });
         }
         if gate.fence.epoch < floor {
             tracing::warn!(
@@ -106,7 +108,7 @@ impl Gate {
     /// The lease in force.
     pub(crate) fn lease(&self, now: Reading) -> Option<Lease> {
         let lease = self.fence.lease.clone().filter(|lease| lease.expires > steady(now))?;
-        (!self.holder_is_gone()).then(|| in_wall_time(lease, now))
+        (!self.holder_is_gone()).then(|| in_wall_time(lease, self.held.as_ref(), now))
     }
 
     /// Grants or renews. A lease whose claimer's process is gone is void at once.
@@ -126,14 +128,15 @@ impl Gate {
             Some(epoch) => fence.renew(&claim.owner, epoch, steady(now), expires),
             None => fence.claim(&claim.owner, steady(now), expires),
         };
-        let lease = granted.map_err(|refusal| NotClaimed::Refused(told(refusal, now)))?;
-        self.keep(fence, Some(Held { holder, ttl }), now).map_err(NotClaimed::Io)?;
-        Ok(in_wall_time(lease, now))
+        let lease = granted.map_err(|refusal| NotClaimed::Refused(self.told(refusal, now)))?;
+        let held = Held { holder, ttl, ends: as_wall(lease.expires, None, now) };
+        self.keep(fence, Some(held), now).map_err(NotClaimed::Io)?;
+        Ok(in_wall_time(lease, self.held.as_ref(), now))
     }
 
     /// Whether a mutation under this epoch may happen now.
     pub(crate) fn admit(&self, epoch: Epoch, now: Reading) -> Result<(), Refusal> {
-        self.fence.admit(epoch, steady(now)).map_err(|refusal| told(refusal, now))
+        self.fence.admit(epoch, steady(now)).map_err(|refusal| self.told(refusal, now))
     }
 
     /// Gives the lease back. Giving back what is not held any more changes nothing.
@@ -144,6 +147,15 @@ impl Gate {
             return Ok(());
         }
         self.keep(fence, None, now)
+    }
+
+    fn told(&self, refusal: Refusal, now: Reading) -> Refusal {
+        let held = self.held.as_ref();
+        match refusal {
+            Refusal::Held { by } => Refusal::Held { by: in_wall_time(by, held, now) },
+            Refusal::Expired { at } => Refusal::Expired { at: as_wall(at, held, now) },
+            stale @ Refusal::Stale { .. } => stale,
+        }
     }
 
     fn holder_is_gone(&self) -> bool {
@@ -157,7 +169,7 @@ impl Gate {
             at_ms: lease.expires.as_millisecond(),
             ttl_ms: held.ttl,
         });
-        let lease = fence.lease.clone().map(|lease| in_wall_time(lease, now));
+        let lease = fence.lease.clone().map(|lease| in_wall_time(lease, held.as_ref(), now));
         let kept = Kept {
             fence: Fence { epoch: fence.epoch, lease },
             holder: held.as_ref().and_then(|held| held.holder),
@@ -183,19 +195,15 @@ fn later(from: Timestamp, millis: i64) -> Timestamp {
     from.checked_add(SignedDuration::from_millis(millis)).unwrap_or(Timestamp::MAX)
 }
 
-fn in_wall_time(lease: Lease, now: Reading) -> Lease {
-    Lease { expires: as_wall(lease.expires, now), ..lease }
+fn in_wall_time(lease: Lease, held: Option<&Held>, now: Reading) -> Lease {
+    Lease { expires: as_wall(lease.expires, held, now), ..lease }
 }
 
-fn as_wall(counted: Timestamp, now: Reading) -> Timestamp {
-    now.wall.checked_add(counted.duration_since(steady(now))).unwrap_or(Timestamp::MAX)
-}
-
-fn told(refusal: Refusal, now: Reading) -> Refusal {
-    match refusal {
-        Refusal::Held { by } => Refusal::Held { by: in_wall_time(by, now) },
-        Refusal::Expired { at } => Refusal::Expired { at: as_wall(at, now) },
-        stale @ Refusal::Stale { .. } => stale,
+fn as_wall(counted: Timestamp, held: Option<&Held>, now: Reading) -> Timestamp {
+    let wall = now.wall.checked_add(counted.duration_since(steady(now))).unwrap_or(Timestamp::MAX);
+    match held {
+        Some(held) if held.ends.duration_since(wall).abs() < SignedDuration::from_secs(1) => held.ends,
+        Some(_) | None => wall,
     }
 }
 
@@ -277,6 +285,17 @@ mod tests {
             assert_eq!(gate.admit(epoch, machine.now), Err(Refusal::Expired { at: ended }), "{jump}");
             assert_eq!(take(&mut gate, "b", machine.now), Some(Epoch(2)), "immortal by a jump of {jump} s");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_lease_is_told_the_same_as_long_as_the_clock_was_not_set() {
+        let mut machine = Machine::new();
+        let mut gate = machine.gate();
+        let told = gate.claim(&claim("a"), None, machine.now).unwrap().expires;
+        machine.passes(5);
+        machine.now.wall = machine.now.wall.checked_add(SignedDuration::from_micros(70)).unwrap();
+        assert_eq!(gate.lease(machine.now).unwrap().expires, told);
+        assert_eq!(machine.gate().lease(machine.now).unwrap().expires, told, "by the next agent too");
     }
 
     #[test]

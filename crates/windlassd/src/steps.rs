@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_domain::fence::Epoch;
+use windlass_domain::journal::Head;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 use windlass_target::host::control::{Applied, Apply, Package, Rejected};
@@ -25,12 +26,13 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Applies one step, after the one that is under way has been called off. It goes on when whoever asked is gone:
 /// it ends when it is done, or when a later run claims the fence.
 pub(crate) async fn apply(agent: Arc<Agent>, apply: Apply) -> Result<Applied, NotDone> {
-    agent.admit(apply.epoch)?;
+    agent.admit_after(apply.epoch, apply.after)?;
     let called_off = agent.take_turn();
     let task = tokio::spawn(async move {
         let _turn = agent.turn.lock().await;
         agent.ours()?;
-        let mut permit = Permit { agent: Arc::clone(&agent), epoch: apply.epoch, called_off };
+        let mut permit =
+            Permit { agent: Arc::clone(&agent), epoch: apply.epoch, after: apply.after, called_off };
         let word = apply.step.word();
         let result = permit.run(apply.step, apply.package).await;
         match &result {
@@ -47,12 +49,13 @@ pub(crate) async fn apply(agent: Arc<Agent>, apply: Apply) -> Result<Applied, No
 struct Permit {
     agent: Arc<Agent>,
     epoch: Epoch,
+    after: Option<Head>,
     called_off: watch::Receiver<bool>,
 }
 
 impl Permit {
     fn check(&self) -> Result<(), Rejected> {
-        self.agent.admit(self.epoch)?;
+        self.agent.admit_after(self.epoch, self.after)?;
         if *self.called_off.borrow() { Err(superseded()) } else { Ok(()) }
     }
 

@@ -21,6 +21,9 @@ const QUESTION: Duration = Duration::from_secs(10);
 /// The pause before a request is sent again that was meant for the agent that takes over.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How much longer an answer is looked for that may be there already.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How to reach one agent.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -144,9 +147,14 @@ impl Client {
         limit: Duration,
         answer: impl Future<Output = Result<Bytes, DriverError>>,
     ) -> Result<Bytes, DriverError> {
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-            Err(self.unreachable(path, format!("no answer within {} s", limit.as_secs())))
-        })
+        let mut answer = std::pin::pin!(answer);
+        match tokio::time::timeout(limit, &mut answer).await {
+            Ok(answer) => answer,
+            // A process that was stopped finds, when it wakes, its time over and the answer there: that one counts.
+            Err(_) => tokio::time::timeout(LATE, answer).await.unwrap_or_else(|_| {
+                Err(self.unreachable(path, format!("no answer within {} s", limit.as_secs())))
+            }),
+        }
     }
 
     /// Sends a request, and again where the agent that took it was about to hand over to another.

@@ -208,6 +208,10 @@ pub struct Apply {
     pub step: Step,
     /// For `stage`.
     pub package: Option<Package>,
+    /// The journal's head under which it was asked. Once that has moved on, a request that comes late is refused, also
+    /// under its own epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Head>,
 }
 
 /// A step is in effect.

@@ -8,7 +8,7 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,6 +37,8 @@ pub struct Host {
     place: Place,
     agent: Option<AgentCommand>,
     packages: Arc<Mutex<BTreeMap<Sequence, Package>>>,
+    /// The journal's head after this run's last append: what it asks for next is asked under that.
+    head: Arc<Mutex<Option<Head>>>,
     clock: Span,
 }
 
@@ -50,6 +52,7 @@ impl Host {
             place,
             agent: None,
             packages: Arc::default(),
+            head: Arc::default(),
             clock,
         }
     }
@@ -61,7 +64,7 @@ impl Host {
     }
 
     fn packages(&self) -> std::sync::MutexGuard<'_, BTreeMap<Sequence, Package>> {
-        self.packages.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.packages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The agent's client.
@@ -191,7 +194,8 @@ impl Driver for Host {
             let _: AgentState = self.client.tell("/v1/configure", &configure).await?;
             package = self.packages().get(revision).cloned().map(packed).transpose()?;
         }
-        let apply = Apply { epoch: lease.epoch, step: step.clone(), package };
+        let after = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let apply = Apply { epoch: lease.epoch, step: step.clone(), package, after };
         // The drive loop keeps the step's clock; this only bounds a silent agent a little later.
         let limit = self.clock.get() + Duration::from_secs(30);
         let applied: Applied = self.client.post("/v1/apply", &apply, limit).await?;
@@ -212,6 +216,7 @@ impl Driver for Host {
     ) -> Result<Head, DriverError> {
         let append = Append { epoch: lease.epoch, after, by: by.to_owned(), events };
         let appended: Appended = self.client.tell("/v1/journal", &append).await?;
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Some(appended.head);
         Ok(appended.head)
     }
 }

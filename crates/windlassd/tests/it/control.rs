@@ -7,6 +7,7 @@ use std::process::Command;
 use windlass_domain::fence::{Epoch, Refusal};
 use windlass_domain::journal::{Event, Head};
 use windlass_target::driver::DriverError;
+use windlass_target::host::control::Apply;
 
 use super::support::{Agent, all, await_that, command, ready, service, stage};
 
@@ -102,6 +103,24 @@ fn a_new_epoch_calls_off_what_the_old_one_waits_for() {
         let stale = Refusal::Stale { carried: old, current: new };
         assert!(refused == stale || matches!(refused, Refusal::Expired { .. }), "{refused:?}");
     });
+}
+
+#[test]
+fn a_step_that_comes_after_the_journal_has_moved_on_is_refused_under_its_own_epoch_too() {
+    let agent = Agent::start();
+    let epoch = agent.claim("a").unwrap().epoch;
+    let hold = |reason: &str| vec![Event::Hold { reason: reason.into(), until: None }];
+    let asked = agent.append(epoch, Head::EMPTY, hold("step 1 begins")).unwrap();
+    agent.configure(epoch).unwrap();
+    let package = agent.package("v1", &[]);
+    let late = Apply { epoch, step: stage(1, 1), package: Some(package), after: Some(asked) };
+    let now = agent.append(epoch, asked, hold("step 1 took too long")).unwrap();
+    match agent.post::<serde_json::Value>("/v1/apply", &late) {
+        Err(DriverError::Head(head)) => assert_eq!(head, now),
+        other => panic!("{other:?}"),
+    }
+    assert!(agent.state().revisions.is_empty());
+    agent.post::<serde_json::Value>("/v1/apply", &Apply { after: Some(now), ..late }).unwrap();
 }
 
 #[test]

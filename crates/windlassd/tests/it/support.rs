@@ -171,7 +171,7 @@ impl Agent {
     }
 
     pub(crate) fn apply_with(&self, epoch: Epoch, step: Step, package: Option<Package>) -> Answer<Applied> {
-        self.post("/v1/apply", &Apply { epoch, step, package })
+        self.post("/v1/apply", &Apply { epoch, step, package, after: None })
     }
 
     pub(crate) fn append(&self, epoch: Epoch, after: Head, events: Vec<Event>) -> Answer<Head> {
