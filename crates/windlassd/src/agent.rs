@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use windlass_target::host::control::{
 use windlass_target::host::secrets::{self, Key};
 
 use crate::clock::{self, now};
+use crate::doors::Doors;
 use crate::fence::{Gate, NotClaimed};
 use crate::handover::{Channel, Formers, NotDone, Writes};
 use crate::ledger::{Ledger, NotAppended};
@@ -27,7 +26,6 @@ use crate::metrics::Standing;
 use crate::process::Process;
 use crate::root::{Lock, Root, read_json, write_json};
 use crate::route::{Leave, Router, Settings};
-use crate::service::Manager;
 use crate::supervise::{Adopted, Fleet, Hold};
 
 /// Everything that the agent is.
@@ -45,7 +43,6 @@ pub(crate) struct Agent {
     /// Held by the handover that is under way.
     pub(crate) handing: tokio::sync::Mutex<()>,
     pub(crate) lock: Lock,
-    pub(crate) manager: Manager,
     /// What the next agent is started with, beside the root.
     pub(crate) flags: Vec<OsString>,
     writes: watch::Sender<Writes>,
@@ -55,7 +52,7 @@ pub(crate) struct Agent {
     started: Timestamp,
     /// What the ledger said when it was last asked.
     pub(crate) known: tokio::sync::Mutex<Option<Arc<Standing>>>,
-    doors: Mutex<Doors>,
+    pub(crate) doors: Doors,
 }
 
 /// What an agent is made of, beside its files.
@@ -64,7 +61,7 @@ pub(crate) struct Parts {
     pub(crate) lock: Lock,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) router: Arc<Router>,
-    pub(crate) manager: Manager,
+    pub(crate) doors: Doors,
     pub(crate) flags: Vec<OsString>,
 }
 
@@ -75,13 +72,6 @@ pub(crate) enum End {
     Shutdown(Shutdown),
     /// The agent at the other end of this channel has taken over.
     HandedOver(Channel),
-}
-
-/// Its listeners, but for the router's. What accepts from them has copies.
-#[derive(Debug, Default)]
-struct Doors {
-    control: Option<UnixListener>,
-    metrics: Option<TcpListener>,
 }
 
 /// The place and the addresses that were found for it (`agent.json`).
@@ -95,7 +85,7 @@ struct Settled {
 impl Agent {
     /// Reads everything from the root; nothing listens yet.
     pub(crate) fn open(parts: Parts) -> io::Result<Arc<Self>> {
-        let Parts { root, lock, fleet, router, manager, flags } = parts;
+        let Parts { root, lock, fleet, router, doors, flags } = parts;
         let ledger = Ledger::open(&root, now())?;
         let gate = Gate::open(&root, clock::boot(), ledger.epoch(), clock::read())?;
         let place: Settled = read_json(&root.agent())?.unwrap_or_default();
@@ -110,7 +100,6 @@ impl Agent {
             current: Mutex::new(None),
             handing: tokio::sync::Mutex::default(),
             lock,
-            manager,
             flags,
             writes: watch::Sender::new(Writes::Ours),
             ending: Mutex::default(),
@@ -118,7 +107,7 @@ impl Agent {
             metrics: watch::Sender::new(None),
             started: now(),
             known: tokio::sync::Mutex::default(),
-            doors: Mutex::default(),
+            doors,
         }))
     }
 
@@ -127,9 +116,12 @@ impl Agent {
         self.resume_settings()?;
         let settled = lock(&self.place).clone();
         if let Some(address) = settled.listening {
-            self.router.listen(address).map_err(|error| cannot_listen(address, error))?;
+            self.doors.listen(&self.router, address).map_err(|error| cannot_listen(address, error))?;
         }
         self.metrics.send_replace(settled.metrics);
+        for address in self.doors.unserved() {
+            tracing::warn!(%address, "the service manager listens here, and no `listen:` of the policy names it");
+        }
         Ok(())
     }
 
@@ -141,7 +133,7 @@ impl Agent {
     ) -> io::Result<()> {
         self.resume_settings()?;
         self.router.listen_by(router)?;
-        lock(&self.doors).metrics = metrics;
+        self.doors.set_metrics(metrics);
         self.metrics.send_replace(lock(&self.place).metrics);
         Ok(())
     }
@@ -160,39 +152,6 @@ impl Agent {
     /// Begins to act on processes and files.
     pub(crate) async fn begin(&self, adopted: Adopted) {
         self.fleet.begin(adopted).await;
-    }
-
-    /// Keeps a copy of the control socket's listener, for the next agent.
-    pub(crate) fn keep_control(&self, listener: UnixListener) {
-        lock(&self.doors).control = Some(listener);
-    }
-
-    /// A copy of the control socket's listener.
-    pub(crate) fn control_listener(&self) -> io::Result<OwnedFd> {
-        let listener = lock(&self.doors).control.as_ref().map(UnixListener::try_clone).transpose()?;
-        listener.map(OwnedFd::from).ok_or_else(|| io::Error::other("the control socket is not there yet"))
-    }
-
-    /// A copy of the metrics' listener, where there is one.
-    pub(crate) fn metrics_listener(&self) -> io::Result<Option<OwnedFd>> {
-        let listener = lock(&self.doors).metrics.as_ref().map(TcpListener::try_clone).transpose()?;
-        Ok(listener.map(OwnedFd::from))
-    }
-
-    /// A listener for the metrics' address: the one that there is, or a new one.
-    pub(crate) fn listen_for_metrics(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let mut doors = lock(&self.doors);
-        let kept = doors.metrics.as_ref().filter(|kept| kept.local_addr().is_ok_and(|at| at == address));
-        let listener = match kept {
-            Some(kept) => kept.try_clone()?,
-            None => {
-                let listener = TcpListener::bind(address)?;
-                doors.metrics = Some(listener.try_clone()?);
-                listener
-            }
-        };
-        listener.set_nonblocking(true)?;
-        Ok(listener)
     }
 
     /// The agents before this one that still have something in flight.
@@ -229,7 +188,7 @@ impl Agent {
     pub(crate) async fn handed_over(&self, channel: Channel, pid: u32) {
         self.hold(Writes::Theirs).await;
         self.formers().forget();
-        self.manager.tell(&format!("MAINPID={pid}"));
+        self.doors.manager().tell(&format!("MAINPID={pid}"));
         self.end(End::HandedOver(channel));
     }
 
@@ -279,7 +238,7 @@ impl Agent {
             head: lock(&self.ledger).head(),
             now: now.wall,
             formers: self.formers().pids(),
-            managed: self.manager.is_there(),
+            managed: self.doors.manager().is_there(),
         }
     }
 
@@ -403,7 +362,7 @@ impl Agent {
         let same = before.place.as_ref().is_some_and(|before| before.listen == place.listen);
         let listening = match before.listening {
             Some(address) if same => address,
-            Some(_) | None => self.router.listen(asked).map_err(|error| cannot_listen(asked, error))?,
+            Some(_) | None => self.doors.listen(&self.router, asked).map_err(|error| cannot_listen(asked, error))?,
         };
         let same = before.place.as_ref().is_some_and(|before| before.metrics == place.metrics);
         let metrics = match (&place.metrics, before.metrics) {
@@ -412,12 +371,12 @@ impl Agent {
             (Some(address), _) => {
                 let asked = resolve(address)?;
                 // Port 0 is settled here, and kept.
-                let listener = self.listen_for_metrics(asked).map_err(|error| cannot_listen(asked, error))?;
+                let listener = self.doors.listen_for_metrics(asked).map_err(|error| cannot_listen(asked, error))?;
                 Some(listener.local_addr()?)
             }
         };
         if metrics.is_none() {
-            lock(&self.doors).metrics = None;
+            self.doors.set_metrics(None);
         }
         self.metrics.send_replace(metrics);
         Ok(Settled { place: Some(place), listening: Some(listening), metrics })

@@ -78,7 +78,7 @@ pub(crate) async fn serve_metrics(agent: Arc<Agent>) {
 
 async fn serve_metrics_at(agent: &Arc<Agent>, address: Option<SocketAddr>) {
     let Some(address) = address else { return std::future::pending().await };
-    let listener = match agent.listen_for_metrics(address).and_then(TcpListener::from_std) {
+    let listener = match agent.doors.listen_for_metrics(address).and_then(TcpListener::from_std) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%address, %error, "cannot serve metrics; trying again");

@@ -7,6 +7,7 @@ mod args;
 mod cgroup;
 mod clock;
 mod control;
+mod doors;
 mod fence;
 mod handover;
 mod ledger;

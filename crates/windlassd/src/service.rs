@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::net::TcpListener;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, sendmsg_addr, socket_with,
@@ -13,6 +15,25 @@ use rustix::net::{
 
 /// What is meant for one process alone, and not for those that it starts.
 pub(crate) const OWN_VARIABLES: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"];
+
+/// The listeners that the service manager gave to this process, by socket activation or out of its store. To be asked
+/// before anything else is started.
+pub(crate) fn given(vars: &BTreeMap<String, String>) -> Vec<TcpListener> {
+    let is_ours = |pid: &String| *pid == std::process::id().to_string();
+    if !vars.get("LISTEN_PID").is_some_and(is_ours) {
+        return Vec::new();
+    }
+    let mut descriptors = ListenFd::from_env();
+    (0..descriptors.len())
+        .filter_map(|index| {
+            descriptors.take_tcp_listener(index).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the service manager gave something that is no TCP listener");
+                None
+            })
+        })
+        .filter(|listener| rustix::net::sockopt::socket_acceptconn(listener).is_ok_and(|listens| listens))
+        .collect()
+}
 
 /// The service manager; it may be that there is none.
 #[derive(Debug)]
@@ -55,7 +76,6 @@ impl Manager {
         self.send(state, &[]);
     }
 
-    #[expect(dead_code, reason = "TEMP")]
     /// Has it keep descriptors under a name, instead of those that it kept under it before, so that they outlive
     /// this process. A manager without room for them says nothing, and keeps none.
     pub(crate) fn keep(&self, name: &str, descriptors: &[BorrowedFd<'_>]) {

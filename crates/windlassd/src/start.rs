@@ -15,10 +15,11 @@ use windlass_target::host::{AgentCommand, Client};
 
 use crate::agent::{Agent, End, Parts};
 use crate::args::Arguments;
+use crate::doors::Doors;
 use crate::handover::{Channel, Inheritance, Taken, flags, leave, take};
 use crate::root::{Lock, NotLocked, Root, SOCKET_PATH};
 use crate::route::{Placement, Router};
-use crate::service::Manager;
+use crate::service::{self, Manager};
 use crate::supervise::{Fleet, rotate, visible};
 use crate::{cgroup, control, log, topics};
 
@@ -76,13 +77,14 @@ fn start(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
         .hint("choose a shorter root"));
     }
     log::open(&root.log(), arguments.verbose).map_err(unusable)?;
+    let given = service::given(&context.vars);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
     let result = runtime.block_on(async {
         if arguments.take_over {
             return take_over(&root, context).await;
         }
-        let manager = Manager::of(&context.vars).map_err(unusable)?;
-        Start { root: &root, arguments, context, unusable: &unusable }.run(manager).await
+        let doors = Doors::new(Manager::of(&context.vars).map_err(unusable)?, given);
+        Start { root: &root, arguments, context, unusable: &unusable }.run(doors).await
     });
     runtime.shutdown_background();
     result
@@ -119,7 +121,7 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    async fn run(&self, manager: Manager) -> Result<(), Failure> {
+    async fn run(&self, doors: Doors) -> Result<(), Failure> {
         // Signals first: from here on none of them ends the agent in the middle of something.
         let mut signals = Signals::new().map_err(self.unusable)?;
         let inheritance = match self.arguments.inherit {
@@ -127,14 +129,14 @@ impl Start<'_> {
             false => None,
         };
         let open = Arc::new(());
-        let (agent, control) = self.open(manager, inheritance).await?;
+        let (agent, control) = self.open(doors, inheritance).await?;
         control.set_nonblocking(true).map_err(self.unusable)?;
         let listener = tokio::net::UnixListener::from_std(control).map_err(self.unusable)?;
         let control = tokio::spawn(control::serve(Arc::clone(&agent), listener, Arc::clone(&open)));
         let metrics = tokio::spawn(control::serve_metrics(Arc::clone(&agent)));
         let rotating = tokio::spawn(rotate(Arc::clone(&agent.fleet)));
         let looking = tokio::spawn(look(Arc::clone(&agent)));
-        agent.manager.tell("READY=1");
+        agent.doors.manager().tell("READY=1");
         let pulse = tokio::spawn(pulse(Arc::clone(&agent)));
         let end = tokio::select! {
             () = signals.told() => End::Shutdown(Shutdown { stop_instances: false }),
@@ -148,7 +150,7 @@ impl Start<'_> {
         match end {
             End::Shutdown(shutdown) => {
                 tracing::info!(stop_instances = shutdown.stop_instances, "the agent ends");
-                agent.manager.tell("STOPPING=1");
+                agent.doors.manager().tell("STOPPING=1");
                 agent.close(&shutdown).await;
                 control.abort();
                 let _ = std::fs::remove_file(self.root.socket());
@@ -175,17 +177,18 @@ impl Start<'_> {
     /// Reads everything, takes the listeners from the agent before or makes them, and begins to act.
     async fn open(
         &self,
-        manager: Manager,
+        mut doors: Doors,
         inheritance: Option<Inheritance>,
     ) -> Result<(Arc<Agent>, std::os::unix::net::UnixListener), Failure> {
-        let managed = manager.is_there();
+        let managed = doors.manager().is_there();
         let mut from = None;
         let (lock, taken, upstreams, listeners) = match inheritance {
             None => (self.lock()?, None, 0, 0),
             Some(inheritance) => {
-                let Inheritance { channel, from: pid, lock, control, metrics, router, formers, upstreams } =
+                let Inheritance { channel, from: pid, lock, control, metrics, router, given, formers, upstreams } =
                     inheritance;
                 from = Some((channel, pid, formers));
+                doors = doors.with_given(given);
                 let listeners = router.len();
                 (lock, Some((control, metrics, router)), upstreams, listeners)
             }
@@ -197,7 +200,7 @@ impl Start<'_> {
         let fleet = Fleet::open(self.root, Arc::clone(&router), vars, upstreams).map_err(self.unusable)?;
         let flags = flags(self.arguments);
         let parts =
-            Parts { root: self.root.clone(), lock, fleet: Arc::clone(&fleet), router, manager, flags };
+            Parts { root: self.root.clone(), lock, fleet: Arc::clone(&fleet), router, doors, flags };
         let agent = Agent::open(parts).map_err(self.unusable)?;
         let adopted = fleet.adopt().map_err(self.unusable)?;
         let count = adopted.count();
@@ -228,7 +231,7 @@ impl Start<'_> {
                 self.bind()?
             }
         };
-        agent.keep_control(control.try_clone().map_err(self.unusable)?);
+        agent.doors.keep_control(control.try_clone().map_err(self.unusable)?);
         agent.begin(adopted).await;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -262,10 +265,10 @@ impl Start<'_> {
 
 /// Gives the service manager a sign of life for as long as every worker of the router gives one.
 async fn pulse(agent: Arc<Agent>) {
-    let Some(limit) = agent.manager.watchdog() else { return };
+    let Some(limit) = agent.doors.manager().watchdog() else { return };
     loop {
         agent.router.pulse().await;
-        agent.manager.tell("WATCHDOG=1");
+        agent.doors.manager().tell("WATCHDOG=1");
         tokio::time::sleep(limit / 3).await;
     }
 }

@@ -155,12 +155,15 @@ fn holdings(agent: &Agent) -> io::Result<(Vec<Held>, Vec<OwnedFd>)> {
         held.push(what);
         descriptors.push(fd);
     };
-    add(Held::Control, agent.control_listener()?);
-    if let Some(metrics) = agent.metrics_listener()? {
+    add(Held::Control, agent.doors.control()?);
+    if let Some(metrics) = agent.doors.metrics()? {
         add(Held::Metrics, metrics);
     }
     for listener in agent.router.listeners().iter() {
         add(Held::Router, listener.as_fd().try_clone_to_owned()?);
+    }
+    for given in agent.doors.given()? {
+        add(Held::Given, given);
     }
     for (pid, channel) in agent.formers().pass_on()? {
         add(Held::Former(pid), channel);

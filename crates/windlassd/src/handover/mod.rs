@@ -83,6 +83,8 @@ pub(crate) enum Held {
     Metrics,
     /// One of the router's listeners.
     Router,
+    /// One that the service manager gave and nobody asked for yet.
+    Given,
     /// The channel to an agent before the old one that still has something in flight, by its process number.
     Former(u32),
 }

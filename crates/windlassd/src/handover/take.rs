@@ -23,6 +23,7 @@ pub(crate) struct Inheritance {
     pub(crate) control: UnixListener,
     pub(crate) metrics: Option<TcpListener>,
     pub(crate) router: Vec<TcpListener>,
+    pub(crate) given: Vec<TcpListener>,
     pub(crate) formers: Vec<(u32, OwnedFd)>,
     pub(crate) upstreams: u64,
 }
@@ -54,20 +55,21 @@ impl Inheritance {
             )));
         }
         let (mut lock, mut control, mut metrics) = (None, None, None);
-        let (mut router, mut formers) = (Vec::new(), Vec::new());
+        let (mut router, mut given, mut formers) = (Vec::new(), Vec::new(), Vec::new());
         for (what, fd) in held.into_iter().zip(descriptors) {
             match what {
                 Held::Lock => lock = Some(Lock::handed_over(fd)),
                 Held::Control => control = Some(UnixListener::from(fd)),
                 Held::Metrics => metrics = Some(TcpListener::from(fd)),
                 Held::Router => router.push(TcpListener::from(fd)),
+                Held::Given => given.push(TcpListener::from(fd)),
                 Held::Former(pid) => formers.push((pid, fd)),
             }
         }
         let missing = || invalid("the agent that runs kept its lock or its socket".to_owned());
         let lock = lock.ok_or_else(missing)?;
         let control = control.ok_or_else(missing)?;
-        Ok(Some(Self { channel, from, lock, control, metrics, router, formers, upstreams }))
+        Ok(Some(Self { channel, from, lock, control, metrics, router, given, formers, upstreams }))
     }
 }
 

@@ -47,12 +47,27 @@ impl Agent {
     }
 
     pub(crate) fn on(folder: TempDir) -> Self {
+        let mut agent = Self::unstarted_on(folder);
+        agent.spawn();
+        agent
+    }
+
+    /// A fresh root, and no agent yet.
+    pub(crate) fn unstarted() -> Self {
+        Self::unstarted_on(tempfile::Builder::new().prefix("wl").tempdir().unwrap())
+    }
+
+    fn unstarted_on(folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut place = Place::plain("shop", "test", "127.0.0.1:0");
         place.metrics = Some("127.0.0.1:0".into());
-        let mut agent = Self { folder, process: None, heirs: Vec::new(), runtime, place };
-        agent.spawn();
-        agent
+        Self { folder, process: None, heirs: Vec::new(), runtime, place }
+    }
+
+    /// Takes in an agent that was just started elsewhere, and waits until it answers.
+    pub(crate) fn adopt(&mut self, process: Child) {
+        self.process = Some(process);
+        self.await_answer();
     }
 
     /// Starts the agent again on the same root.
@@ -61,9 +76,13 @@ impl Agent {
         let process =
             command(&self.root()).stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
         self.process = Some(process);
+        self.await_answer();
+    }
+
+    fn await_answer(&mut self) {
         await_that("the agent answers", || {
             let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            let output = || fs::read_to_string(self.folder.path().join("out")).unwrap();
+            let output = || fs::read_to_string(self.folder.path().join("out")).unwrap_or_default();
             assert!(ended.is_none(), "the agent ended: {}", output());
             self.get::<AgentState>("/v1/state").is_ok()
         });
@@ -162,7 +181,11 @@ impl Agent {
     }
 
     pub(crate) fn configure(&self, epoch: Epoch) -> Answer<AgentState> {
-        let place = self.place.clone();
+        self.configure_at(epoch, &self.place.listen)
+    }
+
+    pub(crate) fn configure_at(&self, epoch: Epoch, listen: &str) -> Answer<AgentState> {
+        let place = Place { listen: listen.to_owned(), ..self.place.clone() };
         self.post("/v1/configure", &Configure { epoch, place })
     }
 
