@@ -215,6 +215,33 @@ fn a_dead_agent_is_started_again_and_adopts_what_runs() {
 }
 
 #[test]
+fn stop_ends_the_agent_and_what_it_runs_where_that_is_asked() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    let runs = |pid: i32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let first = project.agent().unwrap();
+    let stopped = project.run(&["stop"]).is(0);
+    assert_eq!(
+        stopped.document.pointer("/own/agent").or(stopped.document.pointer("/agent")),
+        Some(&first.into())
+    );
+    assert!(!runs(first), "the agent has ended");
+    assert_eq!(project.answer(), "nobody listens");
+    assert!(project.run(&["stop"]).is(0).told.contains("no agent runs") || project.live() == Some(1));
+    // The next run adopts what was left.
+    project.build("v2", "");
+    project.deploy().is(0);
+    let log = std::fs::read_to_string(project.path("state/agent.log")).unwrap();
+    assert!(log.contains("\"adopted\":1"), "{log}");
+    assert!(project.answer().contains("v2"));
+    project.run(&["stop", "--instances"]).is(0);
+    let kept = std::fs::read_to_string(project.path("state/instances.json")).unwrap();
+    assert!(kept.contains("\"instances\": []"), "{kept}");
+    project.run(&["rollback"]).is(0);
+    assert!(project.answer().contains("v1"));
+}
+
+#[test]
 fn a_port_that_is_taken_is_named_and_the_next_run_goes_on() {
     let project = Project::new("v1");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -66,7 +66,9 @@ pub fn find(
 /// Refused (6) while another run holds it, unknown (3) when the target cannot be reached.
 pub async fn hold(session: &Session, reached: &Reached, failures: &Failures) -> Result<Fenced> {
     session.progress.now("looking for the target");
-    reached.driver.wake().await.map_err(|error| failures.of(error))?;
+    if let Some(note) = reached.driver.wake().await.map_err(|error| failures.of(error))? {
+        session.progress.say(&format!("  {note}"));
+    }
     let who = format!("{}, {}, pid {}", session.host.who(), session.tool, std::process::id());
     let owner = fenced::owner(who).map_err(|error| failures.of(error))?;
     let driver = Arc::clone(&reached.driver);

@@ -182,9 +182,10 @@ pub trait Driver: Send + Sync {
     /// Says where the files of a revision lie, for its `stage` step.
     fn supply(&self, revision: Sequence, package: Package);
 
-    /// Makes the target answer: whoever moves it calls this first. Nothing that is served changes.
-    async fn wake(&self) -> Result<(), DriverError> {
-        Ok(())
+    /// Makes the target answer: whoever moves it calls this first. Nothing that is served changes. Returns what people
+    /// should know of it.
+    async fn wake(&self) -> Result<Option<String>, DriverError> {
+        Ok(None)
     }
 
     /// Looks at everything, and wakes nothing.

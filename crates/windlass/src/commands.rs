@@ -93,6 +93,12 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("rollback", Purpose::Move, "Return to the release before", windlass_rollback::run),
     command("hold", Purpose::Move, "Let nothing be deployed to an environment", live::hold),
     command("unhold", Purpose::Move, "Let releases enter again", live::unhold),
+    command(
+        "stop",
+        Purpose::Move,
+        "End the agent of an environment, and what it runs where asked",
+        live::stop,
+    ),
     command("approve", Purpose::Trust, "Sign an approval of one plan", approve::run),
     command("keygen", Purpose::Trust, "Make a key that signs evidence", keygen::run),
     command("status", Purpose::Understand, "Say what is live, what runs and who holds it", live::status),

@@ -26,7 +26,8 @@ fn main() {
         "offered" => return,
         "nonsense" => return say("nonsense"),
         "mine-first" => return say(r#"{"say":"mine"}"#),
-        _ => say(r#"{"say":"ready","version":"0"}"#),
+        "older" => say(r#"{"say":"ready","version":"0.0.1"}"#),
+        _ => say(r#"{"say":"ready","version":"9.0.0"}"#),
     }
     if point == "ready" {
         return;

@@ -113,7 +113,6 @@ impl Agent {
 
     /// Listens where the last agent of this root did.
     pub(crate) fn resume_place(&self) -> io::Result<()> {
-        self.resume_settings()?;
         let settled = lock(&self.place).clone();
         if let Some(address) = settled.listening {
             self.doors.listen(&self.router, address).map_err(|error| cannot_listen(address, error))?;
@@ -131,7 +130,6 @@ impl Agent {
         router: Vec<TcpListener>,
         metrics: Option<TcpListener>,
     ) -> io::Result<()> {
-        self.resume_settings()?;
         self.router.listen_by(router)?;
         self.doors.set_metrics(metrics);
         self.metrics.send_replace(lock(&self.place).metrics);
@@ -139,7 +137,7 @@ impl Agent {
     }
 
     /// Treats requests as the place has it.
-    fn resume_settings(&self) -> io::Result<()> {
+    pub(crate) fn resume_settings(&self) -> io::Result<()> {
         if let Some(place) = &lock(&self.place).place {
             let settings =
                 Settings::resume(place).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
@@ -362,7 +360,9 @@ impl Agent {
         let same = before.place.as_ref().is_some_and(|before| before.listen == place.listen);
         let listening = match before.listening {
             Some(address) if same => address,
-            Some(_) | None => self.doors.listen(&self.router, asked).map_err(|error| cannot_listen(asked, error))?,
+            Some(_) | None => {
+                self.doors.listen(&self.router, asked).map_err(|error| cannot_listen(asked, error))?
+            }
         };
         let same = before.place.as_ref().is_some_and(|before| before.metrics == place.metrics);
         let metrics = match (&place.metrics, before.metrics) {
@@ -371,7 +371,8 @@ impl Agent {
             (Some(address), _) => {
                 let asked = resolve(address)?;
                 // Port 0 is settled here, and kept.
-                let listener = self.doors.listen_for_metrics(asked).map_err(|error| cannot_listen(asked, error))?;
+                let listener =
+                    self.doors.listen_for_metrics(asked).map_err(|error| cannot_listen(asked, error))?;
                 Some(listener.local_addr()?)
             }
         };

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Have the agent that runs for DIR hand over to this program, without a lost connection, and wait until it has
     #[arg(long, conflicts_with_all = ["foreground", "detach"])]
     pub(crate) take_over: bool,
+    /// With --take-over: also where this program is an older version than the agent that runs
+    #[arg(long, requires = "take_over")]
+    pub(crate) downgrade: bool,
     /// Take over from the agent at the other end of standard input
     #[arg(long, hide = true, conflicts_with = "take_over")]
     pub(crate) inherit: bool,

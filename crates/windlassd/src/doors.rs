@@ -121,9 +121,8 @@ impl Doors {
     fn take_given(&self, address: SocketAddr) -> Vec<TcpListener> {
         let mut inner = self.inner();
         let given = std::mem::take(&mut inner.given);
-        let (taken, left) = given
-            .into_iter()
-            .partition(|given| given.local_addr().is_ok_and(|given| covers(given, address)));
+        let (taken, left) =
+            given.into_iter().partition(|given| given.local_addr().is_ok_and(|given| covers(given, address)));
         inner.given = left;
         taken
     }

@@ -81,7 +81,7 @@ fn start(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
     let result = runtime.block_on(async {
         if arguments.take_over {
-            return take_over(&root, context).await;
+            return take_over(&root, arguments, context).await;
         }
         let doors = Doors::new(Manager::of(&context.vars).map_err(unusable)?, given);
         Start { root: &root, arguments, context, unusable: &unusable }.run(doors).await
@@ -91,14 +91,14 @@ fn start(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
 }
 
 /// Has the agent that runs hand over to this program.
-async fn take_over(root: &Root, context: &Context) -> Result<(), Failure> {
+async fn take_over(root: &Root, arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let failed = |what: &str| Failure::unknown(&topics::HANDOVER, what.to_owned());
     let own = std::env::current_exe()
         .map_err(|error| failed("cannot tell which program this is").because(error))?;
     let program = AgentCommand::find(&own, &context.vars).handover().map_err(|why| failed(&why))?;
     let client = Client::new(root.path());
     let handed: HandedOver = client
-        .post("/v1/handover", &Handover { program }, HANDOVER)
+        .post("/v1/handover", &Handover { program, downgrade: arguments.downgrade }, HANDOVER)
         .await
         .map_err(|error| failed("the agent that runs did not hand over").because(error))?;
     anstream::println!(
@@ -180,13 +180,25 @@ impl Start<'_> {
         mut doors: Doors,
         inheritance: Option<Inheritance>,
     ) -> Result<(Arc<Agent>, std::os::unix::net::UnixListener), Failure> {
+        let address = |error| {
+            Failure::unknown(&topics::ADDRESS, "cannot take up the router's work again").because(error)
+        };
         let managed = doors.manager().is_there();
         let mut from = None;
         let (lock, taken, upstreams, listeners) = match inheritance {
             None => (self.lock()?, None, 0, 0),
             Some(inheritance) => {
-                let Inheritance { channel, from: pid, lock, control, metrics, router, given, formers, upstreams } =
-                    inheritance;
+                let Inheritance {
+                    channel,
+                    from: pid,
+                    lock,
+                    control,
+                    metrics,
+                    router,
+                    given,
+                    formers,
+                    upstreams,
+                } = inheritance;
                 from = Some((channel, pid, formers));
                 doors = doors.with_given(given);
                 let listeners = router.len();
@@ -199,11 +211,11 @@ impl Start<'_> {
         let vars = visible(&self.context.vars);
         let fleet = Fleet::open(self.root, Arc::clone(&router), vars, upstreams).map_err(self.unusable)?;
         let flags = flags(self.arguments);
-        let parts =
-            Parts { root: self.root.clone(), lock, fleet: Arc::clone(&fleet), router, doors, flags };
+        let parts = Parts { root: self.root.clone(), lock, fleet: Arc::clone(&fleet), router, doors, flags };
         let agent = Agent::open(parts).map_err(self.unusable)?;
         let adopted = fleet.adopt().map_err(self.unusable)?;
         let count = adopted.count();
+        agent.resume_settings().map_err(address)?;
         if let Some((channel, pid, formers)) = from {
             match take(channel, pid).await.map_err(self.unusable)? {
                 Taken::From(pid, channel) => fleet.formers.add(pid, channel),
@@ -224,10 +236,7 @@ impl Start<'_> {
                 control
             }
             None => {
-                agent.resume_place().map_err(|error| {
-                    Failure::unknown(&topics::ADDRESS, "cannot take up the router's work again")
-                        .because(error)
-                })?;
+                agent.resume_place().map_err(address)?;
                 self.bind()?
             }
         };

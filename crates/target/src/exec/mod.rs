@@ -176,8 +176,9 @@ impl Driver for Exec {
         self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(revision, package);
     }
 
-    async fn wake(&self) -> Result<(), DriverError> {
-        self.check().await
+    async fn wake(&self) -> Result<Option<String>, DriverError> {
+        self.check().await?;
+        Ok(None)
     }
 
     async fn look(&self) -> Result<Look, DriverError> {

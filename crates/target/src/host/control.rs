@@ -253,6 +253,9 @@ pub struct Shutdown {
 pub struct Handover {
     /// The program, by its absolute path, and its first arguments; `--root DIR` and the like follow.
     pub program: Vec<String>,
+    /// Whether it may be an older version than the agent that runs.
+    #[serde(default)]
+    pub downgrade: bool,
 }
 
 /// Another agent has taken over.

@@ -5,6 +5,7 @@ mod client;
 pub mod control;
 pub mod secrets;
 mod start;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use self::control::{
     Place, ReleaseLease, RevisionState, Shutdown, Usage,
 };
 pub use self::start::{AgentCommand, NotStarted, ensure};
+pub use self::upgrade::is_older;
 use crate::driver::{Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally};
 use crate::fenced;
 
@@ -124,8 +126,8 @@ impl Driver for Host {
         self.packages().insert(revision, package);
     }
 
-    async fn wake(&self) -> Result<(), DriverError> {
-        let Some(agent) = &self.agent else { return Ok(()) };
+    async fn wake(&self) -> Result<Option<String>, DriverError> {
+        let Some(agent) = &self.agent else { return Ok(None) };
         ensure(&self.client, &self.root, agent).await.map_err(|error| DriverError::Unreachable {
             attempt: "there is no agent for the target".to_owned(),
             source: Box::new(error),

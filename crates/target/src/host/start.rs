@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::client::{Client, Unusable};
+use super::upgrade::upgrade;
 
 /// How the agent is started.
 #[derive(Clone, Debug)]
@@ -104,13 +105,18 @@ impl std::error::Error for NotStarted {
     }
 }
 
-/// Makes sure that an agent answers for `root`: the one that runs, or a new one.
+/// Makes sure that an agent answers for `root`: the one that runs, which hands over where it is older than this
+/// program, or a new one. Returns what people should know of it.
 ///
 /// # Errors
 /// See [`NotStarted`].
-pub async fn ensure(client: &Client, root: &Path, agent: &AgentCommand) -> Result<(), NotStarted> {
+pub async fn ensure(
+    client: &Client,
+    root: &Path,
+    agent: &AgentCommand,
+) -> Result<Option<String>, NotStarted> {
     match client.connect().await {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(upgrade(client, agent, env!("CARGO_PKG_VERSION")).await),
         Err(foreign @ Unusable::Foreign { .. }) => return Err(NotStarted::Unusable(foreign)),
         Err(Unusable::Absent | Unusable::Dead(_)) => {}
     }
@@ -128,7 +134,7 @@ pub async fn ensure(client: &Client, root: &Path, agent: &AgentCommand) -> Resul
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(25)).await;
         if client.connect().await.is_ok() {
-            return Ok(());
+            return Ok(None);
         }
         // An agent that lost the race for the root ends; the winner answers soon.
         if let Ok(Some(status)) = child.try_wait()

@@ -1,9 +1,10 @@
-//! Commands about a running environment: status, history, hold, unhold. They look through the target's driver;
+//! Commands about a running environment: status, history, hold, unhold, stop. They look through the target's driver;
 //! where a host's agent does not run, at what its files say.
 
 mod history;
 mod hold;
 mod status;
+mod stop;
 mod target;
 
 use std::process::ExitCode;
@@ -30,6 +31,11 @@ pub(crate) fn hold(context: Context) -> ExitCode {
 /// `windlass unhold`.
 pub(crate) fn unhold(context: Context) -> ExitCode {
     tool::run("unhold", context, hold::unhold)
+}
+
+/// `windlass stop`.
+pub(crate) fn stop(context: Context) -> ExitCode {
+    tool::run("stop", context, stop::stop)
 }
 
 static TARGET: Topic = Topic {

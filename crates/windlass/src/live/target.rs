@@ -11,7 +11,8 @@ use windlass_target::reach::Reached;
 use super::{DRIVER, FENCE, TARGET};
 
 /// Under which topics a target's refusals and faults are told.
-static FAILURES: Failures = Failures { driver: &DRIVER, target: &TARGET, fence: &FENCE, judged: &TARGET };
+pub(super) static FAILURES: Failures =
+    Failures { driver: &DRIVER, target: &TARGET, fence: &FENCE, judged: &TARGET };
 
 /// Runs something asynchronous to its end.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use windlass_target::host::control::{HandedOver, Handover, Rejected};
+use windlass_target::host::is_older;
 
 use super::channel::MOST;
 use super::{Channel, FORMAT, FromNew, FromOld, Held};
@@ -42,7 +43,7 @@ pub(crate) async fn give(agent: &Arc<Agent>, asked: &Handover) -> Result<HandedO
         judged("a step is under way, which the agent does not leave to another: hand over when it is done")
     })?;
     agent.hold(Writes::Offered).await;
-    let result = offer(agent, program, first).await;
+    let result = offer(agent, program, first, asked.downgrade).await;
     match result {
         Ok((handed, channel)) => {
             tracing::info!(pid = handed.pid, version = handed.version, "handed over");
@@ -59,7 +60,12 @@ pub(crate) async fn give(agent: &Arc<Agent>, asked: &Handover) -> Result<HandedO
     }
 }
 
-async fn offer(agent: &Arc<Agent>, program: &str, first: &[String]) -> Result<(HandedOver, Channel), String> {
+async fn offer(
+    agent: &Arc<Agent>,
+    program: &str,
+    first: &[String],
+    downgrade: bool,
+) -> Result<(HandedOver, Channel), String> {
     let broken = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let (channel, theirs) = Channel::pair().map_err(broken("cannot make a channel to a new agent"))?;
     let mut child = start(agent, program, first, theirs)?;
@@ -81,6 +87,12 @@ async fn offer(agent: &Arc<Agent>, program: &str, first: &[String]) -> Result<(H
             FromNew::Ready { version } => version,
             other => return Err(format!("the new agent said {other:?} instead of being ready")),
         };
+        let own = env!("CARGO_PKG_VERSION");
+        if is_older(&version, own) && !downgrade {
+            return Err(format!(
+                "the program is version {version}, older than {own}, and --downgrade was not given"
+            ));
+        }
         channel.send(&FromOld::Yours, &[]).await.map_err(broken("the new agent is gone"))?;
         Ok(version)
     };

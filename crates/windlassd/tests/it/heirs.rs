@@ -35,6 +35,7 @@ fn where_the_heir_ends_the_agent_goes_on() {
         (vec![&heir, "ready"], "the new agent"),
         (vec![&heir, "told"], "the new agent"),
         (vec![&heir, "nonsense"], "cannot be understood"),
+        (vec![&heir, "older"], "older than"),
         (vec![&heir, "mine-first"], "instead of being ready"),
     ] {
         match agent.hand_over_to(&program) {

@@ -23,9 +23,9 @@ fn activated(agent: &Agent, given: &[&TcpListener], notify: Option<&UnixDatagram
     let count = given.len();
     let take = if count == 1 { "exec 3<&0" } else { "exec 3<&0 4<&1" };
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(format!(
-        "{take} 0</dev/null 1>/dev/null; LISTEN_PID=$$ LISTEN_FDS={count} exec \"$@\""
-    ));
+    shell
+        .arg("-c")
+        .arg(format!("{take} 0</dev/null 1>/dev/null; LISTEN_PID=$$ LISTEN_FDS={count} exec \"$@\""));
     shell.arg("sh").arg(plain.get_program()).args(plain.get_args());
     shell.stdin(Stdio::from(OwnedFd::from(given[0].try_clone().unwrap())));
     if let Some(second) = given.get(1) {
@@ -74,7 +74,11 @@ fn under_load(address: SocketAddr, seen: &Seen, work: impl FnOnce()) {
                 while !seen.stop.load(Ordering::Relaxed) {
                     let has_ended = match client.post("/hash", &body) {
                         Ok(reply) => {
-                            assert_eq!((reply.status, reply.text()), (200, expected.as_str()), "no wrong answer");
+                            assert_eq!(
+                                (reply.status, reply.text()),
+                                (200, expected.as_str()),
+                                "no wrong answer"
+                            );
                             seen.answered.fetch_add(1, Ordering::Relaxed);
                             reply.header("connection") == Some("close")
                         }
@@ -207,7 +211,8 @@ fn the_service_manager_hears_of_life_and_end_and_keeps_the_listeners() {
     // A crash: who comes meanwhile is answered by the next agent, at listeners that were never closed.
     agent.kill();
     let waits = std::thread::spawn(move || get(address, "/").text().to_owned());
-    let kept: Vec<TcpListener> = manager.kept.remove("router").unwrap().into_iter().map(TcpListener::from).collect();
+    let kept: Vec<TcpListener> =
+        manager.kept.remove("router").unwrap().into_iter().map(TcpListener::from).collect();
     let process = activated(&agent, &[&kept[0], &kept[1]], Some(&manager.socket));
     agent.adopt(process);
     assert_eq!(waits.join().unwrap(), "v1");
@@ -225,11 +230,17 @@ fn the_service_manager_hears_of_life_and_end_and_keeps_the_listeners() {
 }
 
 #[test]
-fn listeners_for_another_process_are_left_alone() {
+fn listeners_that_were_not_given_to_this_very_process_are_left_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut agent = Agent::unstarted();
-    let mut command = command(&agent.root());
-    command.env("LISTEN_PID", "1").env("LISTEN_FDS", "1");
-    agent.adopt(command.spawn().unwrap());
-    let (_, address) = agent.live(1);
-    assert_eq!(get(address, "/").text(), "v1");
+    let plain = command(&agent.root());
+    let mut shell = Command::new("/bin/sh");
+    // As a process would be that inherits the variables of the one that they were meant for.
+    shell.arg("-c").arg("exec 3<&0 0</dev/null; LISTEN_FDS=1 exec \"$@\"");
+    shell.arg("sh").arg(plain.get_program()).args(plain.get_args());
+    agent.adopt(shell.stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap()))).spawn().unwrap());
+    let epoch = agent.claim("live").unwrap().epoch;
+    let refused = agent.configure_at(epoch, &listener.local_addr().unwrap().to_string()).unwrap_err();
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(why.contains("cannot listen"), "{why}");
 }

@@ -124,7 +124,7 @@ impl Agent {
     /// Asks the agent to hand over to a program.
     pub(crate) fn hand_over_to(&self, program: &[&str]) -> Answer<HandedOver> {
         let program = program.iter().map(|word| (*word).to_owned()).collect();
-        self.post("/v1/handover", &Handover { program })
+        self.post("/v1/handover", &Handover { program, downgrade: false })
     }
 
     pub(crate) fn log(&self) -> String {

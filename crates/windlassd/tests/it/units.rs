@@ -16,7 +16,8 @@ fn units(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let read = |name: &str| fs::read_to_string(from.join(name)).unwrap();
     let (service, socket) = (folder.join("windlassd@shop.service"), folder.join("windlassd@shop.socket"));
     // The program must be there for a unit to be right.
-    let text = read("windlassd@.service").replace("/usr/local/bin/windlassd", env!("CARGO_BIN_EXE_windlassd"));
+    let text =
+        read("windlassd@.service").replace("/usr/local/bin/windlassd", env!("CARGO_BIN_EXE_windlassd"));
     fs::write(&service, text).unwrap();
     fs::write(&socket, read("windlassd@.socket")).unwrap();
     (service, socket)
@@ -46,7 +47,8 @@ fn the_service_is_exposed_no_more_than_its_readme_says() {
     let text = String::from_utf8_lossy(&said.stdout);
     let level = text.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_default();
     assert!(said.status.success(), "{level}{}", String::from_utf8_lossy(&said.stderr));
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates/infrastructure/systemd/README.md");
+    let readme =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates/infrastructure/systemd/README.md");
     let told = format!("exposure level {}.{}", EXPOSURE / 10, EXPOSURE % 10);
     assert!(fs::read_to_string(readme).unwrap().contains(&told), "README.md tells of the {told}");
 }
@@ -59,7 +61,13 @@ fn instances_and_listeners_outlive_the_service() {
     )
     .unwrap();
     let has = |line: &str| text.lines().any(|other| other == line);
-    for line in ["KillMode=process", "Type=notify", "NotifyAccess=main", "NoNewPrivileges=yes", "ProtectSystem=strict"] {
+    for line in [
+        "KillMode=process",
+        "Type=notify",
+        "NotifyAccess=main",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+    ] {
         assert!(has(line), "{line}");
     }
     // It would be emptied under the instances at a restart.
