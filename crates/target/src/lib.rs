@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 pub(crate) mod command;
+pub mod conformance;
 pub mod document;
 pub mod drive;
 pub mod driver;

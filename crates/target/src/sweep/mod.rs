@@ -3,89 +3,53 @@
 //! Afterwards the environment is the old or the new, or the outcome is stuck; and at no moment in between had a
 //! revision without an instance any weight.
 
-mod world;
+pub(crate) mod world;
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use windlass_domain::digest::Digest;
 use windlass_domain::fence::{Owner, Refusal};
 use windlass_domain::journal::Event;
 use windlass_domain::outcome::Outcome;
-use windlass_domain::policy::{Clocks, Percent, Span, Strategy};
-use windlass_domain::release::{Release, Sequence};
-use windlass_domain::rollout::{Intent, Plan, Step, Takeover, WayBack, Weights, compile, compile_rollback};
+use windlass_domain::policy::{Span, Strategy};
+use windlass_domain::release::Sequence;
+use windlass_domain::rollout::{Plan, Step, WayBack, Weights};
 
 use self::world::{Fate, Moment, NOBODY, World};
+use crate::conformance::plans::{self, Says, says};
 use crate::drive::{Driven, News, resume, start};
 use crate::driver::{Driver, DriverError};
 use crate::fenced::Fenced;
-use crate::judge::{Judge, Judged, Question};
-
-/// Answers every question the same way.
-struct Says(Judged);
-
-#[async_trait]
-impl Judge for Says {
-    async fn judge(&self, _: Question<'_>) -> Judged {
-        self.0.clone()
-    }
-}
+use crate::judge::Judged;
 
 fn good() -> Says {
-    Says(Judged::Passed { note: String::new() })
+    says(true)
 }
 
 fn bad() -> Says {
-    Says(Judged::Failed { why: "too many errors".into() })
-}
-
-fn release(sequence: u64) -> Release {
-    Release {
-        sequence: Sequence(sequence),
-        app: "shop".into(),
-        artifact: Digest::of(&sequence.to_le_bytes()),
-        config: None,
-        secrets: Vec::new(),
-        schema: None,
-        parameters: serde_json::Value::Null,
-        commit: None,
-    }
+    says(false)
 }
 
 fn strategies() -> Vec<Strategy> {
-    let steps = [5.0, 25.0, 50.0].map(|share| Percent::new(share).unwrap()).to_vec();
-    vec![
-        Strategy::Rolling { batch: 1, bake: Span::millis(0) },
-        Strategy::BlueGreen { bake: Span::seconds(1) },
-        Strategy::Canary { steps, bake: Span::seconds(1) },
-    ]
+    plans::strategies(true)
+}
+
+fn canary() -> Strategy {
+    plans::strategies(true).pop().expect("there are some")
+}
+
+fn blue_green() -> Strategy {
+    Strategy::BlueGreen { bake: Span::seconds(1) }
 }
 
 fn deploy(strategy: &Strategy, new: u64, old: Option<u64>) -> Plan {
-    let replaced = old.map(|old| (Sequence(old), 2));
-    let takeover = Takeover { verify: true, ..Takeover::bare(Sequence(new), replaced, 2) };
-    Plan {
-        environment: "production".into(),
-        intent: Intent::Deploy,
-        release: release(new),
-        way_back: old.map_or(WayBack::Empty, |old| WayBack::Anchor { revision: Sequence(old), instances: 2 }),
-        strategy: strategy.clone(),
-        steps: compile(strategy, &takeover),
-        clocks: Clocks::default(),
-        hooks: Vec::new(),
-    }
+    plans::deploy(strategy, new, old, 2)
 }
 
 fn rollback(new: u64, old: u64) -> Plan {
-    let takeover = Takeover::bare(Sequence(new), Some((Sequence(old), 2)), 2);
-    Plan {
-        intent: Intent::Rollback { reason: None, hold: true },
-        steps: compile_rollback(&takeover),
-        ..deploy(&Strategy::BlueGreen { bake: Span::millis(0) }, new, Some(old))
-    }
+    plans::rollback(new, old, 2)
 }
 
 async fn fenced(world: &World, run: &str) -> Result<Fenced, DriverError> {
@@ -326,7 +290,7 @@ async fn without_a_way_back_a_failure_freezes() {
 #[tokio::test(start_paused = true)]
 async fn a_held_verdict_leaves_the_rollout_open_and_the_next_run_goes_on() {
     let world = world_with_one().await.again(Fate::default());
-    let plan = deploy(&strategies()[2], 2, Some(1));
+    let plan = deploy(&canary(), 2, Some(1));
     let held = Says(Judged::Held { why: "too few requests".into() });
     let driven = run(&world, Some(&plan), &held).await.expect("drives").expect("plan");
     assert_eq!(driven.outcome, Outcome::Held);
@@ -345,7 +309,7 @@ async fn a_stale_run_changes_nothing() {
     let _newer = fenced(&world, "newer").await.expect("free again");
     let before = world.state.lock().unwrap().journal.len();
     let (_keep, stop) = watch::channel(false);
-    let plan = deploy(&strategies()[0], 2, Some(1));
+    let plan = deploy(&blue_green(), 2, Some(1));
     let refused = start(&mut stale, plan, &good(), stop, &|_| {}).await;
     assert!(matches!(refused, Err(DriverError::Fence(Refusal::Stale { .. }))), "{refused:?}");
     assert_eq!(world.state.lock().unwrap().journal.len(), before);
@@ -365,7 +329,7 @@ async fn a_run_that_is_told_to_stop_leaves_at_a_safe_point() {
         }
     };
     let mut run_fenced = fenced(&world, "stopped").await.expect("free");
-    let plan = deploy(&strategies()[2], 2, Some(1));
+    let plan = deploy(&canary(), 2, Some(1));
     let driven = start(&mut run_fenced, plan, &good(), stop, &stop_at_shift).await.expect("leaves");
     assert_eq!(driven.outcome, Outcome::Unknown);
     drop(run_fenced);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use windlass_domain::digest::Digest;
+use tokio::time::Instant;
 use windlass_domain::fence::{Epoch, Fence, Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head};
 use windlass_domain::policy::Span;
@@ -16,46 +16,55 @@ use crate::driver::{Capabilities, Driver, DriverError, Package, Seen};
 
 /// When a run dies, relative to the effect of one mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     Before,
     After,
 }
 
 /// What the world is told to do to whoever uses it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fate {
+pub(crate) struct Fate {
     /// The run dies at this mutation, counted from 0.
-    pub(super) death: Option<(usize, Moment)>,
+    pub(crate) death: Option<(usize, Moment)>,
     /// Instances of these revisions never get ready.
-    pub(super) never_ready: Vec<Sequence>,
+    pub(crate) never_ready: Vec<Sequence>,
+    /// A revision is staged only where its files were supplied, as on a real target.
+    pub(crate) needs_files: bool,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) fence: Fence,
-    pub(super) journal: Vec<Entry>,
-    pub(super) weights: Weights,
-    pub(super) running: BTreeMap<Sequence, u16>,
-    pub(super) staged: Vec<Sequence>,
-    pub(super) mutations: usize,
-    pub(super) broken: Vec<String>,
+pub(crate) struct State {
+    pub(crate) fence: Fence,
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) weights: Weights,
+    pub(crate) running: BTreeMap<Sequence, u16>,
+    pub(crate) staged: Vec<Sequence>,
+    pub(crate) supplied: Vec<Sequence>,
+    pub(crate) mutations: usize,
+    pub(crate) broken: Vec<String>,
     dead: bool,
 }
 
 /// A handle on the world; clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct World {
-    pub(super) state: Arc<Mutex<State>>,
-    pub(super) fate: Fate,
+pub(crate) struct World {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) fate: Fate,
+    began: Instant,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
-        Self { state: Arc::default(), fate: Fate::default() }
+    pub(crate) fn new() -> Self {
+        Self { state: Arc::default(), fate: Fate::default(), began: Instant::now() }
+    }
+
+    /// The world's time: it goes with tokio's, which tests can stop.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH.checked_add(self.began.elapsed()).expect("no test lasts that long")
     }
 
     /// The same world for another run, with another fate.
-    pub(super) fn again(&self, fate: Fate) -> Self {
+    pub(crate) fn again(&self, fate: Fate) -> Self {
         let mut state = self.state.lock().unwrap();
         state.dead = false;
         state.mutations = 0;
@@ -63,7 +72,7 @@ impl World {
         let epoch = state.fence.epoch;
         state.fence.release(epoch);
         drop(state);
-        Self { state: Arc::clone(&self.state), fate }
+        Self { state: Arc::clone(&self.state), fate, began: self.began }
     }
 
     fn mutate<T>(&self, effect: impl Fn(&mut State) -> Result<T, DriverError>) -> Result<T, DriverError> {
@@ -82,6 +91,23 @@ impl World {
             return Err(died());
         }
         result
+    }
+}
+
+impl World {
+    /// Whether a step can be done at all.
+    fn can(&self, state: &State, step: &Step) -> Result<(), DriverError> {
+        let needed: Vec<Sequence> = match step {
+            Step::Stage { revision, .. } if !state.supplied.contains(revision) => vec![*revision],
+            Step::Shift { weights, .. } => weights.0.keys().copied().collect(),
+            _ => Vec::new(),
+        };
+        match needed.iter().find(|revision| self.fate.needs_files && !state.staged.contains(revision)) {
+            Some(revision) => {
+                Err(DriverError::Judged { why: format!("{revision} is not there"), log: Vec::new() })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,23 +145,29 @@ impl Driver for World {
         "a simulated world".to_owned()
     }
 
-    fn supply(&self, _: Sequence, _: Package) {}
+    fn supply(&self, revision: Sequence, _: Package) {
+        self.state.lock().unwrap().supplied.push(revision);
+    }
 
     async fn observe(&self) -> Result<Seen, DriverError> {
         let state = self.state.lock().unwrap();
         Ok(Seen {
             weights: state.weights.clone(),
-            revisions: state.running.iter().map(|(revision, count)| (*revision, *count)).collect(),
+            revisions: state
+                .staged
+                .iter()
+                .map(|revision| (*revision, state.running.get(revision).copied().unwrap_or(0)))
+                .collect(),
             url: None,
-            lease: state.fence.lease.clone(),
-            now: Timestamp::UNIX_EPOCH,
+            lease: state.fence.lease.clone().filter(|lease| lease.expires > self.now()),
+            now: self.now(),
         })
     }
 
-    async fn claim(&self, owner: &Owner, _: Span) -> Result<Lease, DriverError> {
-        let mut state = self.state.lock().unwrap();
-        let now = Timestamp::UNIX_EPOCH;
-        state.fence.claim(owner, now, Timestamp::MAX).map_err(DriverError::Fence)
+    async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
+        let now = self.now();
+        let expires = now.checked_add(ttl.get()).expect("no lease lasts that long");
+        self.state.lock().unwrap().fence.claim(owner, now, expires).map_err(DriverError::Fence)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), DriverError> {
@@ -146,7 +178,8 @@ impl Driver for World {
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
         let epoch = lease.epoch;
         self.mutate(|state| {
-            state.fence.admit(epoch, Timestamp::UNIX_EPOCH).map_err(DriverError::Fence)?;
+            state.fence.admit(epoch, self.now()).map_err(DriverError::Fence)?;
+            self.can(state, step)?;
             match step {
                 Step::Stage { revision, instances, .. } => {
                     if !state.staged.contains(revision) {
@@ -193,16 +226,13 @@ impl Driver for World {
     ) -> Result<Head, DriverError> {
         let epoch = lease.epoch;
         self.mutate(|state| {
-            state.fence.admit(epoch, Timestamp::UNIX_EPOCH).map_err(DriverError::Fence)?;
+            state.fence.admit(epoch, self.now()).map_err(DriverError::Fence)?;
             if state.head() != after {
                 return Err(DriverError::Head(state.head()));
             }
             for event in events.clone() {
                 let prev = state.head();
-                let number = prev.number + 1;
-                let hash = Digest::of(format!("{number}{event:?}").as_bytes());
-                let at = Timestamp::UNIX_EPOCH;
-                state.journal.push(Entry { number, at, epoch, by: by.into(), event, prev: prev.hash, hash });
+                state.journal.push(Entry::seal(prev, self.now(), epoch, by.into(), event));
             }
             Ok(state.head())
         })
@@ -210,4 +240,4 @@ impl Driver for World {
 }
 
 /// The epoch of nobody.
-pub(super) const NOBODY: Epoch = Epoch(0);
+pub(crate) const NOBODY: Epoch = Epoch(0);
