@@ -149,8 +149,8 @@ fn warnings(located: &Located) -> Vec<String> {
     for environment in &policy.environments {
         let name = &environment.name;
         match environment.target.kind() {
-            TargetKind::Host => {}
-            TargetKind::Kubernetes | TargetKind::Exec => warnings.push(format!(
+            TargetKind::Host | TargetKind::Exec => {}
+            TargetKind::Kubernetes => warnings.push(format!(
                 "environment {name:?} has a target of kind {}, and this build has no driver for it: deploy would refuse",
                 kind(environment.target.kind())
             )),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anstyle::Style;
 use windlass_ci::context::Context;
 
-use crate::{approve, check, completions, demo, explain, init, keygen, live, schema};
+use crate::{approve, check, completions, conformance, demo, explain, init, keygen, live, schema};
 
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         Purpose::Understand,
         "Say what a code, metric, error or step means, and what to do",
         explain::run,
+    ),
+    command(
+        "conformance",
+        Purpose::Understand,
+        "Prove that a driver keeps every promise that a deploy relies on",
+        conformance::run,
     ),
     command(
         "schema",

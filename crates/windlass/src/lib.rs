@@ -10,6 +10,7 @@ mod approve;
 mod check;
 mod commands;
 mod completions;
+mod conformance;
 pub mod demo;
 mod explain;
 mod init;

@@ -10,7 +10,7 @@ use windlass_ci::document::Document;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::{tool, topics};
 
-use crate::{approve, check, explain};
+use crate::{approve, check, conformance, explain};
 
 /// Print the JSON Schema of windlass.yml or of a tool's document
 #[derive(Debug, Parser)]
@@ -29,6 +29,7 @@ const SCHEMAS: &[Described] = &[
     ("policy", windlass_domain::policy::json_schema),
     ("approve", of::<approve::Own>),
     ("check", of::<check::Own>),
+    ("conformance", of::<conformance::Own>),
     ("deploy", of::<windlass_target::document::Own>),
     ("exec-driver", windlass_target::exec::protocol::json_schema),
     ("gate-check", of::<windlass_gate_check::Own>),

@@ -48,7 +48,7 @@ impl Entry {
 
 /// Everything, in the order in which it is listed.
 fn entries() -> Vec<Entry> {
-    let groups: [(&str, &[&Topic]); 12] = [
+    let groups: [(&str, &[&Topic]); 13] = [
         ("exit codes", words::CODES),
         ("outcomes", words::OUTCOMES),
         ("strategies", words::STRATEGIES),
@@ -60,6 +60,7 @@ fn entries() -> Vec<Entry> {
         ("deploy and rollback", windlass_deploy::TOPICS),
         ("health-verify", windlass_health_verify::TOPICS),
         ("status, history, hold", crate::live::TOPICS),
+        ("conformance", crate::conformance::TOPICS),
         ("windlassd", windlass_windlassd::TOPICS),
     ];
     let metrics = METRICS.iter().map(|metric| Entry {
