@@ -24,5 +24,14 @@ mod steps;
 mod supervise;
 mod topics;
 
+/// What `cargo fuzz` feeds.
+#[cfg(fuzzing)]
+pub mod fuzz {
+    /// What a client sends: judged as the router does, and held against what hyper would make of it.
+    pub fn requests(bytes: &[u8]) {
+        crate::route::agreement::check(bytes);
+    }
+}
+
 pub use self::start::run;
 pub use self::topics::TOPICS;

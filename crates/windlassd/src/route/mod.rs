@@ -4,6 +4,8 @@
 //! never leaves its thread. What all workers share is the [`Table`], swapped whole, and the tallies, whose shards
 //! have one writer each.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod agreement;
 mod body;
 mod door;
 mod downstream;
