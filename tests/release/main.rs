@@ -60,6 +60,16 @@ fn a_release_that_exits_is_put_back_with_the_last_lines_of_its_log() {
 }
 
 #[test]
+fn a_person_reads_the_log_of_a_refused_release_once() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    project.build("v2", "--exit-after 1ms");
+    let (code, text) = project.show(&["deploy"]);
+    assert_eq!(code, 1, "{text}");
+    assert_eq!(text.matches("the last lines of its log").count(), 1, "{text}");
+}
+
+#[test]
 fn a_release_that_never_gets_ready_is_put_back() {
     let project = Project::new("v1");
     project.deploy().is(0);

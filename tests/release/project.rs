@@ -93,8 +93,14 @@ impl Project {
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.plain(words);
+        command.args(["--format", "json"]);
+        command
+    }
+
+    fn plain(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
-        command.args(words).args(["--format", "json"]).current_dir(self.folder.path()).env_clear();
+        command.args(words).current_dir(self.folder.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -106,6 +112,13 @@ impl Project {
 
     pub(crate) fn run(&self, words: &[&str]) -> Ended {
         Ended::of(&self.command(words).output().unwrap())
+    }
+
+    /// What a person sees of a run: its exit code, and both streams.
+    pub(crate) fn show(&self, words: &[&str]) -> (i32, String) {
+        let output = self.plain(words).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(255), text(&output.stderr) + &text(&output.stdout))
     }
 
     pub(crate) fn deploy(&self) -> Ended {

@@ -39,8 +39,8 @@ impl std::fmt::Display for News {
                 Event::Resumed => f.write_str("an earlier run left a rollout open: going on with it"),
                 Event::Started { .. } => f.write_str("begun"),
                 Event::Done { note, .. } => f.write_str(if note.is_empty() { "done" } else { note }),
-                Event::Failed { why, .. } => write!(f, "failed: {why}"),
-                Event::Reverting { why } => write!(f, "turning back: {why}"),
+                Event::Failed { why, .. } => write!(f, "failed: {}", without_log(why)),
+                Event::Reverting { why } => write!(f, "turning back: {}", without_log(why)),
                 Event::Committed { revision } => write!(f, "{revision} is live"),
                 Event::Closed => f.write_str("the rollout is over"),
                 Event::Reverted { .. } => f.write_str("the environment is as it was before"),
@@ -221,8 +221,16 @@ async fn bring_about(
     }
 }
 
+/// What stands between the reason and the release's log.
+const LOG: &str = "; the last lines of its log: ";
+
 fn with_log(why: String, log: &[String]) -> String {
-    if log.is_empty() { why } else { format!("{why}; the last lines of its log: {}", log.join(" | ")) }
+    if log.is_empty() { why } else { format!("{why}{LOG}{}", log.join(" | ")) }
+}
+
+/// The reason alone: the report at the end has the log, and once is enough.
+fn without_log(why: &str) -> &str {
+    why.split(LOG).next().unwrap_or(why)
 }
 
 fn renewal_ended() -> DriverError {

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,7 +34,10 @@ pub(crate) fn run(context: Context) -> ExitCode {
 }
 
 fn keygen(folder: &Path, arguments: &Arguments) -> Result<String> {
-    let folder = folder.join(&arguments.out);
+    // As people write paths, not as they are joined: `/home/ana/windlass.key`, never `/home/ana/./windlass.key`.
+    let out: PathBuf =
+        arguments.out.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    let folder = if out.as_os_str().is_empty() { folder.to_owned() } else { folder.join(&out) };
     let (private, public) = (folder.join("windlass.key"), folder.join("windlass.pub"));
     for path in [&private, &public] {
         if path.symlink_metadata().is_ok() {
@@ -65,7 +68,7 @@ fn keygen(folder: &Path, arguments: &Arguments) -> Result<String> {
         public.display(),
         signer.public().id(),
         arguments.name,
-        arguments.out.join("windlass.pub").display(),
+        out.join("windlass.pub").display(),
     ))
 }
 

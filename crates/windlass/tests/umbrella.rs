@@ -157,6 +157,10 @@ fn keygen_makes_a_private_key_for_its_owner_alone_and_never_overwrites() {
     assert_eq!(mode & 0o777, 0o600);
     let private = fs::read_to_string(path.join("keys/windlass.key")).unwrap();
     let body = private.lines().nth(1).unwrap();
+    for out in [&[][..], &["--out", "./also/."]] {
+        let plain = stdout(&windlass(path, &[&["keygen"], out].concat(), &[]));
+        assert!(!plain.contains("./") && plain.contains("windlass.pub\n"), "{plain}");
+    }
     assert!(
         !stdout(&output).contains(body) && stdout(&output).contains("public: keys/windlass.pub"),
         "{}",
