@@ -307,23 +307,33 @@ fn sources(folder: &Path) -> String {
     all
 }
 
-#[test]
-fn every_invariant_names_a_test_that_exists() {
-    let page = read("docs/ARCHITECTURE.md");
-    let invariants =
-        page.split("\n## ").find_map(|part| part.strip_prefix("Invariants\n")).expect("the invariants");
+/// Every row of the table under a heading of a page must name tests that exist. Gives the number of rows.
+fn check_held_by(page: &str, heading: &str) -> usize {
+    let text = read(page);
+    let start = format!("{heading}\n");
+    let part = text.split("\n## ").find_map(|part| part.strip_prefix(&start)).expect(heading);
     let sources = sources(&root().join("crates")) + &sources(&root().join("tests"));
-    let rows: Vec<&str> = invariants.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() >= 10, "{rows:?}");
-    for row in rows {
+    let rows: Vec<&str> = part.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    for row in &rows {
         let held_by = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
         let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test holds this: {row}");
         for name in names {
             assert!(
                 sources.contains(&format!("fn {name}(")),
-                "there is no test {name}, which this row names: {row}"
+                "there is no test {name}, which this row of {page} names: {row}"
             );
         }
     }
+    rows.len()
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    assert!(check_held_by("docs/ARCHITECTURE.md", "Invariants") >= 10);
+}
+
+#[test]
+fn every_rule_of_a_rollout_names_a_test_that_exists() {
+    assert_eq!(check_held_by("docs/rollout.md", "Rules"), 16);
 }

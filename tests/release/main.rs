@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 
+mod cancel;
+mod clocks;
+mod plan;
 mod project;
+mod rules;
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +49,11 @@ fn a_release_moves_and_comes_back_and_is_held() {
     project.deploy().is(0);
     assert!(project.answer().contains("v2"));
     let history = project.run(&["history"]).is(0);
-    assert_eq!(history.document.pointer("/rollouts").unwrap().as_array().unwrap().len(), 4);
+    let rollouts = history.document.pointer("/rollouts").unwrap().as_array().unwrap().clone();
+    assert_eq!(rollouts.len(), 4);
+    let told = ["at", "ended", "by", "intent", "state", "artifact"];
+    assert!(rollouts.iter().all(|one| told.iter().all(|key| one[*key].is_string())), "{rollouts:?}");
+    assert_eq!((&rollouts[1]["intent"], &rollouts[1]["why"]), (&"rollback".into(), &"wrong prices".into()));
 }
 
 #[test]

@@ -68,14 +68,19 @@ impl Project {
 
     /// Builds a version with these flags of the service, and commits it.
     pub(crate) fn build(&self, label: &str, flags: &str) {
+        let service = service(label, flags);
+        self.commit(label, &format!("exec {service}"));
+    }
+
+    /// Builds a version that does not end when it is asked to: only SIGKILL ends it.
+    pub(crate) fn build_stubborn(&self, label: &str, flags: &str) {
+        let service = service(label, flags);
+        self.commit(label, &format!("trap '' TERM\n{service} &\nwhile :; do sleep 1; done"));
+    }
+
+    fn commit(&self, label: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt as _;
-        let program = env!("CARGO_BIN_EXE_windlass");
-        self.write(
-            "dist/bin/shop",
-            &format!(
-                "#!/bin/sh\nexec '{program}' demo-service --port \"$2\" --version-label {label} {flags}\n"
-            ),
-        );
+        self.write("dist/bin/shop", &format!("#!/bin/sh\n{script}\n"));
         std::fs::set_permissions(self.path("dist/bin/shop"), std::fs::Permissions::from_mode(0o755)).unwrap();
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", label]);
@@ -127,10 +132,29 @@ impl Project {
 
     /// The service's answer to `GET /` through the router.
     pub(crate) fn answer(&self) -> String {
+        self.address().map_or_else(|| "nobody listens".to_owned(), |address| get(&address))
+    }
+
+    /// Where the router listens.
+    pub(crate) fn address(&self) -> Option<String> {
         let status = self.run(&["status"]);
-        let address = status.document.pointer("/environments/0/address").and_then(Value::as_str);
-        let Some(address) = address else { return "nobody listens".to_owned() };
-        get(address)
+        status.document.pointer("/environments/0/address").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// What the ledger's file says, without asking the agent.
+    pub(crate) fn history(&self) -> Option<windlass_domain::journal::History> {
+        windlass_target::host::asleep(&self.path("state")).ok().map(|(history, _)| history)
+    }
+
+    /// The host, by its agent's socket.
+    pub(crate) fn host(&self) -> windlass_target::host::Host {
+        self.host_at("state")
+    }
+
+    fn host_at(&self, root: &str) -> windlass_target::host::Host {
+        let place = windlass_target::host::control::Place::plain("shop", "live", "127.0.0.1:0");
+        let patience = windlass_domain::policy::Span::seconds(30);
+        windlass_target::host::Host::new(&self.path(root), place, patience)
     }
 
     pub(crate) fn live(&self) -> Option<u64> {
@@ -144,6 +168,12 @@ impl Project {
         let log: Value = serde_json::from_str(line).ok()?;
         log.get("pid")?.as_i64()?.try_into().ok()
     }
+}
+
+/// The words of a shell that start a version.
+fn service(label: &str, flags: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_windlass");
+    format!("'{program}' demo-service --port \"$2\" --version-label {label} {flags}")
 }
 
 /// One `GET /`, whole.
@@ -186,9 +216,11 @@ impl Ended {
 impl Drop for Project {
     fn drop(&mut self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let place = windlass_target::host::control::Place::plain("shop", "live", "127.0.0.1:0");
-        let second = windlass_domain::policy::Span::seconds(1);
-        let host = windlass_target::host::Host::new(&self.path("state"), place, second);
+        let host = self.host();
+        if self.path("state2").exists() {
+            // Whether it ends or has never run, there is nothing more to do.
+            let _ = runtime.block_on(self.host_at("state2").shutdown(true));
+        }
         runtime.block_on(async {
             if host.shutdown(true).await.is_err() && self.path("state/instances.json").is_file() {
                 // The agent is gone and its instances live on: a new one adopts and ends them.

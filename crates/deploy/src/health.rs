@@ -56,7 +56,7 @@ impl Health {
 }
 
 /// Without `verify`, a bake still watches that instances stay ready and do not restart.
-fn readiness_alone() -> Verify {
+pub(crate) fn readiness_alone() -> Verify {
     Verify {
         probes: Vec::new(),
         errors: None,

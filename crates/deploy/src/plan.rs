@@ -11,7 +11,7 @@ use windlass_domain::policy::Environment;
 use windlass_domain::release::{Release, Schema, SecretVersion, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Step, Takeover, WayBack, compile};
 use windlass_evidence::artifact;
-use windlass_target::driver::{Capabilities, DriverError, Package, Seen};
+use windlass_target::driver::{Capabilities, DriverError, Package, Seen, standing};
 use windlass_target::reach::{Reached, instances};
 
 use crate::topics;
@@ -116,6 +116,7 @@ impl<'a> Candidate<'a> {
             steps,
             clocks: self.environment.clocks,
             hooks: self.environment.revert_hooks(),
+            from: standing(history, seen),
             release,
         })
     }

@@ -10,32 +10,39 @@ use windlass_ci::session::{Located, Session};
 use windlass_domain::digest::Digest;
 use windlass_domain::journal::History;
 use windlass_domain::outcome::{Outcome, Reason};
-use windlass_domain::policy::Environment;
-use windlass_domain::rollout::Plan;
+use windlass_domain::policy::{Environment, Span};
+use windlass_domain::rollout::{Plan, WayBack};
 use windlass_evidence::statement::{Predicate, Statement};
 use windlass_target::document::{Own, StepLine};
 use windlass_target::drive::Driven;
 
 use crate::admission::Admission;
+use crate::health::readiness_alone;
 
-/// The report of `--plan`.
-pub(crate) fn plan(session: &Session, plan: &Plan, refused: Option<Failure>) -> Report<Own> {
+/// The report of `--plan`: what was looked at, and why it would be refused, if so.
+pub(crate) fn plan(
+    session: &Session,
+    environment: &Environment,
+    plan: &Plan,
+    history: &History,
+    refused: Option<Failure>,
+) -> Report<Own> {
     let mut report: Report<Own> = Report::new(Outcome::Passed);
-    report.own = Own::of_plan(plan);
+    report.own = Own::of_plan_whole(plan, history, verdict_within(environment));
     report.environment = Some(plan.environment.clone());
     report.artifact = Some(plan.release.artifact);
     if let Some(failure) = &refused {
         report.outcome = failure.outcome;
         report.reasons = failure.document_reasons();
     }
-    let way_back = match plan.anchor() {
-        Some(anchor) => format!("to {anchor}, which stays staged and warm until the commit"),
-        None => "to nothing: nothing is live yet".to_owned(),
+    let way_back = match (plan.way_back, plan.anchor()) {
+        (WayBack::None, _) => "none: on failure everything stays as it is, on hold".to_owned(),
+        (_, Some(anchor)) => format!("to {anchor}, which stays staged and warm until the commit"),
+        (_, None) => "to nothing: nothing is live yet".to_owned(),
     };
-    let mut facts = report.own.facts();
+    let mut facts = report.own.plan_facts();
     facts.push(("way back", way_back));
-    facts.push(("longest", plan.longest().to_string()));
-    facts.extend(plan.steps.iter().map(|step| ("step", step.to_string())));
+    facts.push(("made from", plan.from.to_string()));
     let verdict = match &refused {
         None => format!("this would be done in {}; nothing was changed", plan.environment),
         Some(failure) => format!("this would be done in {}, but: {}", plan.environment, failure.chain()),
@@ -46,7 +53,13 @@ pub(crate) fn plan(session: &Session, plan: &Plan, refused: Option<Failure>) -> 
         facts,
         next: Some(format!("{} -e {} --approved {}", session.tool, plan.environment, plan.digest())),
     };
+    report.outputs.push(("plan".into(), plan.digest().to_string()));
     tell(report, &facts, "Plan")
+}
+
+/// When a verdict on the running release is there at the latest.
+fn verdict_within(environment: &Environment) -> Span {
+    environment.verify.as_ref().map_or(readiness_alone().within, |verify| verify.within)
 }
 
 /// The report of a deploy that has nothing to do.

@@ -14,7 +14,7 @@ use windlass_domain::rollout::{Plan, Weights};
 use windlass_moving::Failures;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
-use windlass_target::driver::{DriverError, Seen, Tallies};
+use windlass_target::driver::{DriverError, Look, Seen, Tallies};
 use windlass_target::fenced::Fenced;
 use windlass_target::reach::Reached;
 use windlass_target::stop;
@@ -79,16 +79,18 @@ impl Run<'_> {
         let look = self.reached.driver.look().await.map_err(unreached)?;
         let plan = candidate.plan(&look.history, &look.seen, self.arguments.no_way_back)?;
         let admission = asked.admit();
-        Ok(report::plan(self.session, &plan, admission.err()))
+        Ok(report::plan(self.session, self.environment, &plan, &look.history, admission.err()))
     }
 
     async fn move_it(&self, admission: &Admission, commit: Option<String>) -> Result<Report<Own>> {
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
         let candidate = self.candidate(commit)?;
+        // Looked at before it is woken, as --plan does: a plan that was approved then must be found again.
+        let asleep = self.reached.driver.look().await.map_err(unreached)?;
         let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
         let result = match candidate.knowing().await.map_err(no_secret) {
-            Ok(candidate) => self.under(&mut fenced, &candidate, admission, stop).await,
+            Ok(candidate) => self.under(&mut fenced, &candidate, admission, &asleep, stop).await,
             Err(failure) => Err(failure),
         };
         // However it ended, the fence is given back; where that fails, it ends by itself.
@@ -102,6 +104,7 @@ impl Run<'_> {
         fenced: &mut Fenced,
         candidate: &Candidate<'_>,
         admission: &Admission,
+        before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report<Own>> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
@@ -113,6 +116,7 @@ impl Run<'_> {
         let mut recovered = None;
         let mut driven = None;
         if let Some(open) = fenced.history.open() {
+            self.open_is_approved(&open.plan)?;
             let same = candidate.is(&open.plan.release);
             let release = open.plan.release.sequence;
             if same {
@@ -129,7 +133,7 @@ impl Run<'_> {
         }
         let driven = match driven {
             Some(driven) => driven,
-            None => match self.preflight(candidate, fenced, admission).await? {
+            None => match self.preflight(candidate, fenced, admission, before_waking).await? {
                 Preflight::AlreadyLive => {
                     let mut report =
                         report::already_live(self.session, &fenced.history, self.artifact.digest);
@@ -150,6 +154,7 @@ impl Run<'_> {
         candidate: &Candidate<'_>,
         fenced: &Fenced,
         admission: &Admission,
+        before_waking: &Look,
     ) -> Result<Preflight> {
         let history = &fenced.history;
         if let Some(hold) = history.held(fenced.now()) {
@@ -180,9 +185,26 @@ impl Run<'_> {
                 ));
             }
         }
-        let plan = candidate.plan(history, &seen, self.arguments.no_way_back)?;
+        let mut plan = candidate.plan(history, &seen, self.arguments.no_way_back)?;
+        plan.from = before_waking.standing_under(history, &seen);
         self.approved(&plan, admission)?;
         Ok(Preflight::Go(Box::new(plan)))
+    }
+
+    /// What an earlier run left open is gone on with or turned back only under the plan that was named, if one was.
+    fn open_is_approved(&self, open: &Plan) -> Result<()> {
+        let digest = open.digest();
+        match self.arguments.approved {
+            Some(approved) if approved != digest => Err(Failure::refused(
+                &topics::APPROVED,
+                format!(
+                    "a rollout of {} is open, by the plan {digest}, and {approved} was approved",
+                    open.release.sequence
+                ),
+            )
+            .hint("end it first, without --approved, or by `rollback`; then look at the plan again")),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn approved(&self, plan: &Plan, admission: &Admission) -> Result<()> {
@@ -193,7 +215,11 @@ impl Run<'_> {
             None => Ok(()),
             Some(other) => Err(Failure::refused(
                 &topics::APPROVED,
-                format!("the plan is {digest} now, and {other} was approved"),
+                format!(
+                    "the plan is {digest} now, made from {}, and {other} was approved: the release, the policy or the \
+                     target changed since",
+                    plan.from
+                ),
             )
             .hint(format!("see it with `deploy -e {} --plan`, and approve that", self.environment.name))),
         }

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Go to this release: its number in the ledger (7 or r7), or its artifact's digest
     #[arg(long, value_name = "SEQUENCE|DIGEST")]
     pub(crate) to: Option<To>,
+    /// Refuse anything but this plan, by its sha256 as --plan prints it
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) approved: Option<Digest>,
     /// Say why, in the ledger and to whoever is held
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,

@@ -5,7 +5,7 @@ use windlass_domain::journal::History;
 use windlass_domain::policy::{Environment, Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile_rollback};
-use windlass_target::driver::Seen;
+use windlass_target::driver::{Seen, standing};
 use windlass_target::reach::instances;
 
 use crate::args::{Arguments, To};
@@ -56,6 +56,7 @@ pub(crate) fn plan(
         steps: compile_rollback(&takeover),
         clocks: environment.clocks,
         hooks: environment.revert_hooks(),
+        from: standing(history, seen),
         release,
     })
 }

@@ -5,8 +5,9 @@ use windlass_ci::facts::Facts;
 use windlass_ci::fail::Result;
 use windlass_ci::report::{Annotation, Level, Report};
 use windlass_ci::session::{Located, Session};
+use windlass_domain::journal::History;
 use windlass_domain::outcome::{Outcome, Reason};
-use windlass_domain::policy::Environment;
+use windlass_domain::policy::{Environment, Span};
 use windlass_domain::release::Release;
 use windlass_domain::rollout::Plan;
 use windlass_evidence::statement::{Predicate, Statement};
@@ -14,13 +15,15 @@ use windlass_target::document::Own;
 use windlass_target::drive::Driven;
 
 /// The report of `--plan`.
-pub(crate) fn plan(plan: &Plan) -> Report<Own> {
+pub(crate) fn plan(plan: &Plan, history: &History) -> Report<Own> {
     let mut report = Report::new(Outcome::Passed);
     report.environment = Some(plan.environment.clone());
     report.artifact = Some(plan.release.artifact);
-    report.own = Own::of_plan(plan);
-    let mut facts = report.own.facts();
-    facts.extend(plan.steps.iter().map(|step| ("step", step.to_string())));
+    // Readiness alone decides in a rollback.
+    report.own = Own::of_plan_whole(plan, history, Span::millis(0));
+    let mut facts = report.own.plan_facts();
+    facts.push(("made from", plan.from.to_string()));
+    report.outputs.push(("plan".into(), plan.digest().to_string()));
     let facts = Facts {
         outcome: Outcome::Passed,
         verdict: format!(
@@ -28,7 +31,12 @@ pub(crate) fn plan(plan: &Plan) -> Report<Own> {
             plan.environment, plan.release.sequence
         ),
         facts,
-        next: Some(format!("rollback -e {} --to {}", plan.environment, plan.release.sequence)),
+        next: Some(format!(
+            "rollback -e {} --to {} --approved {}",
+            plan.environment,
+            plan.release.sequence,
+            plan.digest()
+        )),
     };
     tell(report, &facts)
 }

@@ -10,6 +10,8 @@ windlass_domain::topics! {
         "Go to a newer release, or deploy the old artifact again; raise `keep` for the environment.";
     SCHEMA = "rollback.schema": "The old release cannot read the data schema in use. Nothing was touched.",
         "Go forward with a corrected release, or take the data back first by hand.";
+    APPROVED = "rollback.approved": "The plan is not the one that was approved: what is live or staged changed since. Nothing was touched.",
+        "Look at `rollback --plan` again and approve the plan it prints.";
     TARGET = "rollback.target": "The target cannot be reached, or could not judge. What is open stays open and the next run goes on.",
         "Look at the cause in the message, and at agent.log in the target's root; then run the same command again.";
     DRIVER = "rollback.driver": "This build cannot reach targets of that kind, or the target's root is unusable. Nothing was touched.",

@@ -9,11 +9,11 @@ use windlass_domain::journal::{Event, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::release::Release;
-use windlass_domain::rollout::Intent;
+use windlass_domain::rollout::{Intent, Plan};
 use windlass_moving::Failures;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
-use windlass_target::driver::{DriverError, Tallies};
+use windlass_target::driver::{DriverError, Look, Tallies};
 use windlass_target::fenced::Fenced;
 use windlass_target::judge::{Judge, Judged, Question};
 use windlass_target::reach::Reached;
@@ -66,14 +66,16 @@ impl Run<'_> {
     async fn only_plan(&self) -> Result<Report<Own>> {
         let look = self.reached.driver.look().await.map_err(unreached)?;
         let plan = plan::plan(self.environment, &look.history, &look.seen, self.arguments)?;
-        Ok(report::plan(&plan))
+        Ok(report::plan(&plan, &look.history))
     }
 
     async fn go_back(&self) -> Result<Report<Own>> {
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
+        // Looked at before it is woken, as --plan does: a plan that was approved then must be found again.
+        let asleep = self.reached.driver.look().await.map_err(unreached)?;
         let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
-        let result = self.under(&mut fenced, stop).await;
+        let result = self.under(&mut fenced, &asleep, stop).await;
         // However it ended, the fence is given back; where that fails, it ends by itself.
         let _ = fenced.leave().await;
         result
@@ -83,6 +85,7 @@ impl Run<'_> {
     async fn under(
         &self,
         fenced: &mut Fenced,
+        before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
     ) -> Result<Report<Own>> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
@@ -96,6 +99,7 @@ impl Run<'_> {
         let driven = match open {
             // An open deploy is turned back; that is the rollback, unless another place was named.
             Some((plan, committed, word)) => {
+                self.approved(&plan)?;
                 let release = plan.release.sequence;
                 recovered = Some(format!("a rollout of {release} that an earlier run left {word}"));
                 let going_back = matches!(plan.intent, Intent::Rollback { .. });
@@ -117,12 +121,12 @@ impl Run<'_> {
                     }
                     Outcome::Passed | Outcome::Failed => {
                         regretted = fenced.history.live_release().cloned();
-                        self.start(fenced, stop, &tell).await?
+                        self.start(fenced, before_waking, stop, &tell).await?
                     }
                     _ => driven,
                 }
             }
-            None => self.start(fenced, stop, &tell).await?,
+            None => self.start(fenced, before_waking, stop, &tell).await?,
         };
         self.hold(fenced, &driven, &reason).await?;
         self.conclude(fenced, before, &driven, regretted, recovered).await
@@ -131,12 +135,27 @@ impl Run<'_> {
     async fn start(
         &self,
         fenced: &mut Fenced,
+        before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
         tell: &(dyn Fn(News) + Send + Sync),
     ) -> Result<Driven> {
         let seen = fenced.driver.observe().await.map_err(unreached)?;
-        let plan = plan::plan(self.environment, &fenced.history, &seen, self.arguments)?;
+        let mut plan = plan::plan(self.environment, &fenced.history, &seen, self.arguments)?;
+        plan.from = before_waking.standing_under(&fenced.history, &seen);
+        self.approved(&plan)?;
         drive::start(fenced, plan, &Nobody, stop, tell).await.map_err(unreached)
+    }
+
+    fn approved(&self, plan: &Plan) -> Result<()> {
+        let digest = plan.digest();
+        match self.arguments.approved {
+            Some(approved) if approved != digest => Err(Failure::refused(
+                &topics::APPROVED,
+                format!("the plan is {digest} now, made from {}, and {approved} was approved", plan.from),
+            )
+            .hint(format!("see it with `rollback -e {} --plan`, and approve that", self.environment.name))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether what is live now is where this rollback was to go.

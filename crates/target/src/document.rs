@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
-use windlass_domain::journal::Way;
-use windlass_domain::policy::Strategy;
+use windlass_domain::journal::{History, Way};
+use windlass_domain::policy::{Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
-use windlass_domain::rollout::{Plan, Rollout, Step};
+use windlass_domain::rollout::{Change, Longest, Plan, Rollout, Step};
 
 use crate::driver::Tallies;
 
@@ -26,8 +26,14 @@ pub struct Own {
     pub strategy: Option<Strategy>,
     /// The sha256 of the plan.
     pub plan: Option<Digest>,
+    /// What the release changes, against what was live when the plan was made.
+    pub changes: Vec<Change>,
     /// The steps: with `--plan` those to come, else those done, in order.
     pub steps: Vec<StepLine>,
+    /// The way back, in order, with `--plan`; empty where there is none.
+    pub way_back: Vec<StepLine>,
+    /// The longest that it can take, with `--plan`.
+    pub longest: Option<Longest>,
     /// What went through while it happened.
     pub receipt: Option<Receipt>,
     /// The reason of the hold that is in force afterwards.
@@ -84,9 +90,43 @@ impl Own {
             anchor: plan.anchor(),
             strategy: Some(plan.strategy.clone()),
             plan: Some(plan.digest()),
-            steps: StepLine::to_come(&plan.steps),
+            steps: StepLine::to_come(Way::Forward, &plan.steps),
             ..Self::default()
         }
+    }
+
+    /// What a plan says, with what it changes, its way back and how long it may take where a verdict is there `within`
+    /// that time.
+    #[must_use]
+    pub fn of_plan_whole(plan: &Plan, history: &History, within: Span) -> Self {
+        Self {
+            changes: Change::between(history.live_release(), &plan.release),
+            way_back: StepLine::to_come(Way::Back, &plan.undo()),
+            longest: Some(plan.longest(within)),
+            ..Self::of_plan(plan)
+        }
+    }
+
+    /// The lines of a plan for people, by name.
+    #[must_use]
+    pub fn plan_facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = self.facts();
+        facts.extend(self.changes.iter().map(|change| ("changes", change.to_string())));
+        facts.extend(self.steps.iter().map(|line| ("step", line.step.clone())));
+        if self.way_back.is_empty() {
+            facts.push((
+                "back",
+                "there is no way back: on failure everything stays as it is, on hold".to_owned(),
+            ));
+        }
+        facts.extend(self.way_back.iter().map(|line| ("back", line.step.clone())));
+        if let Some(longest) = self.longest {
+            facts.push((
+                "longest",
+                format!("{} until it is live; the way back {}", longest.forward, longest.back),
+            ));
+        }
+        facts
     }
 
     /// What a rollout did.
@@ -131,8 +171,8 @@ impl Own {
 impl StepLine {
     /// The steps of a plan, to come.
     #[must_use]
-    pub fn to_come(steps: &[Step]) -> Vec<Self> {
-        let line = |step: &Step| Self { step: step.to_string(), way: Way::Forward, at: None, result: None };
+    pub fn to_come(way: Way, steps: &[Step]) -> Vec<Self> {
+        let line = |step: &Step| Self { step: step.to_string(), way, at: None, result: None };
         steps.iter().map(line).collect()
     }
 

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use windlass_domain::journal::{Event, Way};
 use windlass_domain::outcome::Outcome;
-use windlass_domain::rollout::{Decision, Finished, Observation, Plan, Rollout, Step, next};
+use windlass_domain::rollout::{Decision, End, Finished, Observation, Phase, Plan, Rollout, Step, next};
 
 use crate::driver::DriverError;
 use crate::fenced::Fenced;
 use crate::judge::{Judge, Judged, Question};
 
-/// How long a step that is under way may still take after the run was told to stop. CI systems kill ten seconds
-/// after they ask.
+/// How long a step that is under way, and the way back, may still take after the run was told to stop. CI systems kill
+/// ten seconds after they ask.
 const GRACE: Duration = Duration::from_secs(4);
 
 /// What a run tells while it drives.
@@ -97,15 +98,20 @@ pub async fn resume(
 async fn run(
     fenced: &mut Fenced,
     judge: &dyn Judge,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     abort: Option<String>,
     tell: &(dyn Fn(News) + Send + Sync),
 ) -> Result<Driven, DriverError> {
+    let mut stop = Stop { asked: stop, since: None };
     let mut seen = Observation { finished: None, cancelled: false, abort };
     loop {
-        seen.cancelled = *stop.borrow();
         let Some(rollout) = fenced.history.rollouts.last() else {
             return Ok(Driven { outcome: Outcome::Passed, why: None });
+        };
+        // On the way back users may still get what is being taken out, so that the grace is used to its end.
+        seen.cancelled = match rollout.phase {
+            Phase::Back { .. } => stop.is_over(),
+            Phase::Forward { .. } | Phase::Over(_) => stop.is_asked(),
         };
         match next(rollout, &seen, fenced.now()) {
             Decision::Record(events) => {
@@ -113,21 +119,59 @@ async fn run(
                 fenced.record(events.clone()).await?;
                 announce(fenced, events, tell);
             }
-            Decision::Run { step, until } => match effect(fenced, &step, until, judge, &mut stop).await? {
-                Effect::Finished(finished) => seen.finished = Some(finished),
-                Effect::Stopped => {}
-                Effect::Unknown(why) => return Ok(Driven { outcome: Outcome::Unknown, why: Some(why) }),
-            },
+            Decision::Run { step, until, clock } => {
+                match effect(fenced, &step, (until, &clock), judge, &mut stop).await? {
+                    Effect::Finished(finished) => seen.finished = Some(finished),
+                    Effect::Stopped => {}
+                    Effect::Unknown(why) => return Ok(Driven { outcome: Outcome::Unknown, why: Some(why) }),
+                }
+            }
             Decision::Wait(until) => {
                 let pause = span_between(fenced.now(), until);
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    _ = stop.wait_for(|stopped| *stopped) => {}
+                    () = stop.asked() => {}
                 }
             }
             Decision::Leave { outcome, why } => return Ok(Driven { outcome, why: Some(why) }),
             Decision::Finish(outcome) => return Ok(Driven { outcome, why: why_of(rollout) }),
         }
+    }
+}
+
+/// Being told to stop, and how long ago that was.
+struct Stop {
+    asked: watch::Receiver<bool>,
+    since: Option<Instant>,
+}
+
+impl Stop {
+    fn is_asked(&mut self) -> bool {
+        let asked = *self.asked.borrow();
+        if asked {
+            self.since.get_or_insert_with(Instant::now);
+        }
+        asked
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.is_asked() && self.since.is_some_and(|since| since.elapsed() >= GRACE)
+    }
+
+    /// Waits until the run is told to stop.
+    async fn asked(&mut self) {
+        // An error means that nobody can stop this run any more.
+        if self.asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Waits until it has been told to for as long as it may still take.
+    async fn over(&mut self) {
+        self.asked().await;
+        let since = self.since.unwrap_or_else(Instant::now);
+        tokio::time::sleep_until(since + GRACE).await;
     }
 }
 
@@ -143,7 +187,6 @@ fn announce(fenced: &Fenced, events: Vec<Event>, tell: &(dyn Fn(News) + Send + S
 }
 
 fn why_of(rollout: &Rollout) -> Option<String> {
-    use windlass_domain::rollout::{End, Phase};
     match &rollout.phase {
         Phase::Over(End::Reverted { why } | End::Stuck { why }) => Some(why.clone()),
         Phase::Over(End::Live) | Phase::Forward { .. } | Phase::Back { .. } => None,
@@ -159,9 +202,9 @@ enum Effect {
 async fn effect(
     fenced: &Fenced,
     step: &Step,
-    until: Timestamp,
+    (until, clock): (Timestamp, &str),
     judge: &dyn Judge,
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut Stop,
 ) -> Result<Effect, DriverError> {
     let mut lost = fenced.lost.clone();
     let time = span_between(fenced.now(), until);
@@ -172,7 +215,7 @@ async fn effect(
         }
         effect = tokio::time::timeout(time, bring_about(fenced, step, until, judge, stop)) => {
             effect.unwrap_or_else(|_| Ok(Effect::Finished(Finished::Failed {
-                why: format!("`{step}` took longer than its clock"),
+                why: format!("`{step}` did not end within {clock}"),
             })))
         }
     }
@@ -183,12 +226,13 @@ async fn bring_about(
     step: &Step,
     until: Timestamp,
     judge: &dyn Judge,
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut Stop,
 ) -> Result<Effect, DriverError> {
     if let Step::Verify { revision, weight, bake } = step {
         let plan = &fenced.history.rollouts.last().expect("a step is of a rollout").plan;
         let revision = revision.unwrap_or(plan.release.sequence);
-        let question = Question { plan, revision, weight: *weight, bake: *bake, until, stop: stop.clone() };
+        let question =
+            Question { plan, revision, weight: *weight, bake: *bake, until, stop: stop.asked.clone() };
         return Ok(match judge.judge(question).await {
             Judged::Passed { note } => Effect::Finished(Finished::Done { note }),
             Judged::Failed { why } => Effect::Finished(Finished::Failed { why }),
@@ -203,13 +247,6 @@ async fn bring_about(
         }));
     }
     let applied = fenced.driver.apply(&fenced.lease, step);
-    let hurried = async {
-        // An error means that nobody can stop this run any more.
-        if stop.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(GRACE).await;
-    };
     tokio::select! {
         result = applied => match result {
             Ok(note) => Ok(Effect::Finished(Finished::Done { note })),
@@ -217,7 +254,7 @@ async fn bring_about(
             Err(error @ (DriverError::Fence(_) | DriverError::Head(_) | DriverError::Unreachable { .. })) => Err(error),
         },
         // The step is journalled as begun; whoever comes next runs it again.
-        () = hurried => Ok(Effect::Stopped),
+        () = stop.over() => Ok(Effect::Stopped),
     }
 }
 

@@ -11,7 +11,7 @@ use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Span;
 use windlass_domain::release::{SecretVersion, Sequence};
-use windlass_domain::rollout::{Step, Weights};
+use windlass_domain::rollout::{Standing, Step, Weights};
 
 use crate::fenced;
 
@@ -39,6 +39,12 @@ pub struct Seen {
     pub now: Timestamp,
 }
 
+/// Where the target stands, as a plan is made from it.
+#[must_use]
+pub fn standing(history: &History, seen: &Seen) -> Standing {
+    Standing::new(history.live().map(|commit| commit.revision), &seen.weights, &seen.revisions)
+}
+
 /// What a target shows to whoever only looks.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -51,6 +57,20 @@ pub struct Look {
     pub is_awake: bool,
     /// What it counted; `None` where it counts nothing.
     pub tallies: Option<Tallies>,
+}
+
+impl Look {
+    /// Where the target stands for a plan that is made under the fence, when this look was taken before it was woken: a
+    /// target that slept is told as it slept, since that is what an approved plan was made from. What `history` and
+    /// `seen` say counts as soon as anything was written since.
+    #[must_use]
+    pub fn standing_under(&self, history: &History, seen: &Seen) -> Standing {
+        if self.is_awake || self.history.head != history.head {
+            standing(history, seen)
+        } else {
+            standing(&self.history, &self.seen)
+        }
+    }
 }
 
 /// What was counted, by revision.

@@ -51,6 +51,8 @@ pub enum Decision {
         step: Step,
         /// When its time is over.
         until: Timestamp,
+        /// Which clock says so: `the step clock of 5m`.
+        clock: String,
     },
     /// Ask again then.
     Wait(Timestamp),
@@ -99,22 +101,17 @@ fn forward(rollout: &Rollout, index: usize, doing: Doing, seen: &Observation, no
         return Decision::Record(vec![Event::Started { way, index }]);
     };
     if let Step::Pause { span } = step {
-        let until = later(since, *span);
-        return match (now >= until, seen.cancelled, &seen.abort) {
-            (_, _, Some(why)) => Decision::Record(turn_back(rollout, Vec::new(), why)),
-            (true, _, None) => {
-                Decision::Record(vec![Event::Done { way, index, note: format!("paused for {span}") }])
-            }
-            (false, true, None) => leave(),
-            (false, false, None) => Decision::Wait(until),
-        };
+        return pause(rollout, index, later(since, *span), *span, seen, now);
     }
     match &seen.finished {
         None if seen.abort.is_some() && !rollout.is_committed() => {
             Decision::Record(turn_back(rollout, Vec::new(), seen.abort.as_deref().unwrap_or_default()))
         }
         None if seen.cancelled => leave(),
-        None => Decision::Run { step: step.clone(), until: deadline(rollout, step, since) },
+        None => {
+            let (until, clock) = deadline(rollout, step, since);
+            Decision::Run { step: step.clone(), until, clock }
+        }
         Some(Finished::Done { note }) => {
             let mut events = vec![Event::Done { way, index, note: note.clone() }];
             if let Step::Commit { revision } = step {
@@ -135,6 +132,30 @@ fn forward(rollout: &Rollout, index: usize, doing: Doing, seen: &Observation, no
     }
 }
 
+/// A pause ends by itself, by an abort, or by the total clock.
+fn pause(
+    rollout: &Rollout,
+    index: usize,
+    until: Timestamp,
+    span: Span,
+    seen: &Observation,
+    now: Timestamp,
+) -> Decision {
+    let way = Way::Forward;
+    if let Some(why) = &seen.abort {
+        return Decision::Record(turn_back(rollout, Vec::new(), why));
+    }
+    if now >= until {
+        return Decision::Record(vec![Event::Done { way, index, note: format!("paused for {span}") }]);
+    }
+    let total = later(rollout.opened, rollout.plan.clocks.total);
+    if now >= total {
+        let why = out_of_total(rollout);
+        return Decision::Record(turn_back(rollout, Vec::new(), &why));
+    }
+    if seen.cancelled { leave() } else { Decision::Wait(until.min(total)) }
+}
+
 fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observation) -> Decision {
     let way = Way::Back;
     let undo = rollout.plan.undo();
@@ -142,12 +163,17 @@ fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observa
         return Decision::Record(vec![Event::Reverted { why: why.to_owned() }]);
     };
     let Doing::Started(since) = doing else {
+        if seen.cancelled {
+            return leave();
+        }
         return Decision::Record(vec![Event::Started { way, index }]);
     };
     match &seen.finished {
+        None if seen.cancelled => leave(),
+        // The way back has no total clock: it may not be given up half-way.
         None => {
-            let span = own_time(step).unwrap_or(rollout.plan.clocks.step);
-            Decision::Run { step: step.clone(), until: later(since, span) }
+            let (span, clock) = own_time(rollout, step);
+            Decision::Run { step: step.clone(), until: later(since, span), clock }
         }
         Some(Finished::Done { note }) => {
             Decision::Record(vec![Event::Done { way, index, note: note.clone() }])
@@ -182,39 +208,64 @@ fn leave() -> Decision {
     }
 }
 
-/// Which clock has run out before this step, if any. Bakes and pauses do not count as lack of progress.
+/// Which clock has run out before this step, if any. Bakes, pauses and what brings its own time are no lack of progress.
 fn expired(rollout: &Rollout, step: &Step, now: Timestamp) -> Option<String> {
     let clocks = &rollout.plan.clocks;
     if now >= later(rollout.opened, clocks.total) {
-        return Some(format!("the rollout took longer than its total clock of {}", clocks.total));
+        return Some(out_of_total(rollout));
     }
-    let waits = matches!(step, Step::Verify { .. } | Step::Pause { .. });
-    (!waits && now >= later(rollout.progressed, clocks.progress))
+    (!waits(step) && now >= later(rollout.progressed, clocks.progress))
         .then(|| format!("nothing ended within the progress clock of {}", clocks.progress))
 }
 
-fn deadline(rollout: &Rollout, step: &Step, since: Timestamp) -> Timestamp {
-    let total = later(rollout.opened, rollout.plan.clocks.total);
+fn out_of_total(rollout: &Rollout) -> String {
+    format!("the rollout took longer than the total clock of {}", rollout.plan.clocks.total)
+}
+
+const fn waits(step: &Step) -> bool {
+    matches!(step, Step::Verify { .. } | Step::Pause { .. } | Step::Migrate { .. } | Step::Hook { .. })
+}
+
+/// When the time of a step on the way forward is over, and which clock says so: the first that runs out.
+fn deadline(rollout: &Rollout, step: &Step, since: Timestamp) -> (Timestamp, String) {
+    let clocks = &rollout.plan.clocks;
+    let (own, name) = own_time(rollout, step);
+    let mut times = Vec::new();
+    if !matches!(step, Step::Verify { .. } | Step::Pause { .. }) {
+        times.push((later(since, own), name));
+    }
+    // What is after the commit may not be cut by the other two: the release is live whatever they say.
+    if !rollout.is_committed() && !matches!(step, Step::Commit { .. }) {
+        if !waits(step) {
+            let progress = format!("the progress clock of {}", clocks.progress);
+            times.push((later(rollout.progressed, clocks.progress), progress));
+        }
+        times.push((later(rollout.opened, clocks.total), format!("the total clock of {}", clocks.total)));
+    }
+    times
+        .into_iter()
+        .min_by_key(|(until, _)| *until)
+        .expect("a step has its own time or is before the commit")
+}
+
+/// The time of a step alone, and its name: what it brings with it, or the step clock.
+fn own_time(rollout: &Rollout, step: &Step) -> (Span, String) {
     match step {
-        Step::Verify { .. } | Step::Pause { .. } => total,
-        // What is after the commit may not be cut by the total clock: it has its own step's time.
-        Step::Commit { .. } | Step::Retire { .. } => later(since, rollout.plan.clocks.step),
-        Step::Migrate { timeout, .. } => later(since, *timeout).min(total),
-        Step::Hook { timeout, .. } if rollout.is_committed() => later(since, *timeout),
-        Step::Hook { timeout, .. } => later(since, *timeout).min(total),
+        Step::Migrate { timeout, .. } | Step::Hook { timeout, .. } => {
+            (*timeout, format!("its timeout of {timeout}"))
+        }
         Step::Stage { .. }
         | Step::AwaitReady { .. }
         | Step::Shift { .. }
         | Step::Settle
-        | Step::Withdraw { .. } => later(since, rollout.plan.clocks.step).min(total),
-    }
-}
-
-/// The time that a step brings with it, in place of the step clock.
-const fn own_time(step: &Step) -> Option<Span> {
-    match step {
-        Step::Migrate { timeout, .. } | Step::Hook { timeout, .. } => Some(*timeout),
-        _ => None,
+        | Step::Verify { .. }
+        | Step::Pause { .. }
+        | Step::Commit { .. }
+        | Step::Retire { .. }
+        | Step::Withdraw { .. } => {
+            let step = rollout.plan.clocks.step;
+            (step, format!("the step clock of {step}"))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::standing::Standing;
 use super::step::{Step, Weights};
 use crate::digest::Digest;
 use crate::policy::{Clocks, Hook, HookPhase, Span, Strategy, When};
@@ -60,6 +61,18 @@ pub struct Plan {
     /// The hooks of the way back; those of the way forward are among the steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
+    /// Where the target stood: a plan that was approved is another one once that has changed.
+    #[serde(default, skip_serializing_if = "Standing::is_empty")]
+    pub from: Standing,
+}
+
+/// The longest that a rollout can take, by the clocks of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Longest {
+    /// Until the release is live, in milliseconds; never above the total clock.
+    pub forward: Span,
+    /// The way back, where it is needed, in milliseconds.
+    pub back: Span,
 }
 
 impl Plan {
@@ -98,10 +111,28 @@ impl Plan {
         }
     }
 
-    /// The longest time that the way forward can take before the total clock ends it.
+    /// The longest that it can take, where a verdict is there `within` that time: each step by its own time or the step
+    /// clock, and everything until the commit within the total clock.
     #[must_use]
-    pub const fn longest(&self) -> Span {
-        self.clocks.total
+    pub fn longest(&self, within: Span) -> Longest {
+        let time = |step: &Step| match step {
+            Step::Verify { bake, .. } => (*bake).max(within),
+            Step::Pause { span } => *span,
+            Step::Migrate { timeout, .. } | Step::Hook { timeout, .. } => *timeout,
+            Step::Stage { .. }
+            | Step::AwaitReady { .. }
+            | Step::Shift { .. }
+            | Step::Settle
+            | Step::Commit { .. }
+            | Step::Retire { .. }
+            | Step::Withdraw { .. } => self.clocks.step,
+        };
+        let sum = |steps: &[Step]| {
+            Span::millis(steps.iter().map(|step| u64::from(time(step))).fold(0, u64::saturating_add))
+        };
+        let commit = self.steps.iter().position(|step| matches!(step, Step::Commit { .. }));
+        let until_live = &self.steps[..commit.map_or(self.steps.len(), |index| index + 1)];
+        Longest { forward: sum(until_live).min(self.clocks.total), back: sum(&self.undo()) }
     }
 }
 

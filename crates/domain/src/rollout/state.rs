@@ -16,7 +16,7 @@ pub struct Rollout {
     pub opened: Timestamp,
     /// Who opened it.
     pub by: String,
-    /// When anything last ended, or another run took over.
+    /// When anything last ended, or another run took over; of a rollout that is over, when that was.
     pub progressed: Timestamp,
     /// How often another run took over.
     pub resumed: u32,
@@ -121,6 +121,26 @@ impl Rollout {
         }
     }
 
+    /// Every word that [`word`](Self::word) can say.
+    pub const WORDS: [&str; 16] = [
+        "planned",
+        "staging",
+        "migrating",
+        "hook",
+        "starting",
+        "shifting",
+        "settling",
+        "verifying",
+        "pausing",
+        "proving",
+        "committing",
+        "retiring",
+        "reverting",
+        "live",
+        "reverted",
+        "stuck",
+    ];
+
     /// The state's word, for people: `planned`, `staged`, `shifting`, `reverting`, …
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -136,7 +156,9 @@ impl Rollout {
                 Some(Step::Verify { .. }) => "verifying",
                 Some(Step::Pause { .. }) => "pausing",
                 Some(Step::Commit { .. }) => "committing",
-                Some(Step::Retire { .. } | Step::Withdraw { .. }) | None => "retiring",
+                // On the way forward only the proof of the way back stops anything before the commit.
+                Some(Step::Withdraw { .. }) => "proving",
+                Some(Step::Retire { .. }) | None => "retiring",
             },
             Phase::Back { .. } => "reverting",
             Phase::Over(End::Live) => "live",
@@ -186,11 +208,18 @@ impl Rollout {
                 Phase::Forward { .. } | Phase::Back { .. } | Phase::Over(_) => return misplaced(),
             },
             Event::Committed { revision } if *revision == self.plan.release.sequence => {}
-            Event::Closed if self.is_committed() => self.phase = Phase::Over(End::Live),
+            Event::Closed if self.is_committed() => {
+                self.phase = Phase::Over(End::Live);
+                self.progressed = at;
+            }
             Event::Reverted { why } if matches!(self.phase, Phase::Back { .. }) => {
                 self.phase = Phase::Over(End::Reverted { why: why.clone() });
+                self.progressed = at;
             }
-            Event::Stuck { why } => self.phase = Phase::Over(End::Stuck { why: why.clone() }),
+            Event::Stuck { why } => {
+                self.phase = Phase::Over(End::Stuck { why: why.clone() });
+                self.progressed = at;
+            }
             Event::Hold { .. } | Event::Unhold { .. } => {}
             Event::Opened { .. } | Event::Committed { .. } | Event::Closed | Event::Reverted { .. } => {
                 return misplaced();

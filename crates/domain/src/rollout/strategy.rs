@@ -78,6 +78,7 @@ pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
     if body.share < Weights::WHOLE {
         body.shift(Weights::WHOLE, true, true, Span::millis(0));
     }
+    body.settle_at_last();
     let bake = body.bake;
     let body = body.steps;
 
@@ -239,6 +240,14 @@ impl Body<'_> {
         self.bake = self.bake.max(bake);
         if verify && (self.takeover.verify || bake > Span::millis(0)) {
             self.steps.push(Step::Verify { revision: None, weight: self.share, bake });
+        }
+    }
+
+    /// Accepted is not effective: whatever a list says, its last shift is waited for before the commit.
+    fn settle_at_last(&mut self) {
+        let after = self.steps.iter().rev().take_while(|step| !matches!(step, Step::Shift { .. }));
+        if !after.into_iter().any(|step| *step == Step::Settle) {
+            self.steps.push(Step::Settle);
         }
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use windlass_domain::digest::Digest;
 use windlass_domain::policy::{Clocks, Percent, Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
-use windlass_domain::rollout::{Intent, Plan, Takeover, WayBack, compile};
+use windlass_domain::rollout::{Intent, Plan, Standing, Takeover, WayBack, compile};
 
 use crate::judge::{Judge, Judged, Question};
 
@@ -65,6 +65,7 @@ pub(crate) fn deploy(strategy: &Strategy, new: u64, old: Option<u64>, instances:
         steps: compile(strategy, &takeover),
         clocks: Clocks::default(),
         hooks: Vec::new(),
+        from: Standing::default(),
     }
 }
 

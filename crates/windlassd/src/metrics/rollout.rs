@@ -11,24 +11,6 @@ use super::page::{Family, Kind, Page};
 use crate::agent::Agent;
 use crate::clock::now;
 
-/// The words of [`Rollout::word`](Rollout::word) that are always told, 0 where it is another:
-/// an alert on one of them works before it was ever 1. A word that is not among them is told while it is the one.
-const PHASES: [&str; 13] = [
-    "planned",
-    "staging",
-    "starting",
-    "shifting",
-    "settling",
-    "verifying",
-    "pausing",
-    "committing",
-    "retiring",
-    "reverting",
-    "live",
-    "reverted",
-    "stuck",
-];
-
 static PHASE: Family = Family {
     name: "windlass_rollout_phase",
     kind: Kind::Gauge,
@@ -93,11 +75,9 @@ pub(super) fn put(page: &mut Page, standing: Option<&Standing>) {
     let rollout = history.and_then(|history| history.rollouts.last());
     let word = rollout.map(Rollout::word);
     let mut phases = page.family(&PHASE);
-    for phase in PHASES {
+    // All are told, 0 where it is another: an alert on one of them works before it was ever 1.
+    for phase in Rollout::WORDS {
         phases.put(&[("phase", &phase)], u8::from(word == Some(phase)));
-    }
-    if let Some(word) = word.filter(|word| !PHASES.contains(word)) {
-        phases.put(&[("phase", &word)], 1);
     }
     maybe(page, &OPENED, rollout.map(|rollout| seconds(rollout.opened)));
     maybe(page, &PROGRESSED, rollout.map(|rollout| seconds(rollout.progressed)));

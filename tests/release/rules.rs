@@ -1,0 +1,87 @@
+//! Rules of `docs/rollout.md` that only a real host can show.
+
+use super::project::Project;
+
+/// A policy with a configuration and an environment variable that come and go with a release.
+fn with_config(label: &str) -> Project {
+    let project = Project::new(label);
+    project.policy("artifact: dist/", "artifact: dist/\n  config: [conf/]");
+    project.policy("drain: 1s", "drain: 1s\n      env: { COLOUR: red }");
+    project.write("conf/prices", "one\n");
+    project
+}
+
+#[test]
+fn a_rollback_brings_back_artifact_configuration_and_parameters_together() {
+    let project = with_config("v1");
+    project.deploy().is(0);
+    let first = project.run(&["status"]).document.pointer("/environments/0/release").unwrap().clone();
+    assert!(
+        first["config"].is_string() && first.pointer("/parameters/env/COLOUR").unwrap() == "red",
+        "{first}"
+    );
+    project.policy("COLOUR: red", "COLOUR: blue");
+    project.write("conf/prices", "two\n");
+    project.build("v2", "");
+    project.deploy().is(0);
+    project.run(&["rollback"]).is(0);
+    let back = project.run(&["status"]).document.pointer("/environments/0/release").unwrap().clone();
+    assert_eq!(back, first);
+    assert!(project.answer().contains("v1"));
+    // What runs is what is told: the process's own environment, and the configuration beside it.
+    let pid = instance(&project);
+    let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    assert!(String::from_utf8_lossy(&variables).contains("COLOUR=red"), "{pid}");
+    let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+    let prices = ["conf/prices", "../conf/prices", "../config/conf/prices"];
+    let found = prices.iter().find_map(|path| std::fs::read_to_string(folder.join(path)).ok());
+    assert_eq!(found.as_deref(), Some("one\n"), "beside {}", folder.display());
+}
+
+/// The process of the only instance that runs.
+fn instance(project: &Project) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let state = runtime.block_on(project.host().state()).unwrap();
+    let running = state.revisions.iter().flat_map(|revision| &revision.instances);
+    running.filter_map(|instance| instance.pid).map(u64::from).next().unwrap()
+}
+
+#[test]
+fn a_way_back_whose_files_are_gone_is_refused_before_anything_is_touched() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    let agent = project.agent().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-KILL", &agent]).status().unwrap().success());
+    let revisions = project.path("state/revisions");
+    let anchor = std::fs::read_dir(&revisions).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_dir_all(&anchor).unwrap();
+    project.build("v2", "");
+    project.deploy().is(6).says("no way back to r1");
+    let opened = project.history().unwrap().rollouts.len();
+    assert_eq!(opened, 1, "a rollout was opened all the same");
+}
+
+#[test]
+fn what_one_environment_retires_leaves_another_environment_alone() {
+    let project = Project::new("v1");
+    let text = std::fs::read_to_string(project.path("windlass.yml")).unwrap();
+    let (head, live) = text.split_once("  live:\n").unwrap();
+    let other = live.replace("root: state", "root: state2");
+    project.write("windlass.yml", &format!("{head}  live:\n{live}    keep: 0\n  other:\n{other}"));
+    project.write(".gitignore", "state/\nstate2/\n.windlass/\n");
+    project.run(&["deploy", "-e", "other"]).is(0);
+    let before = project.run(&["status", "-e", "other"]);
+    for label in ["v1", "v2", "v3", "v4"] {
+        project.build(label, "");
+        project.run(&["deploy", "-e", "live"]).is(0);
+    }
+    let staged = |root: &str| std::fs::read_dir(project.path(root).join("revisions")).unwrap().count();
+    assert_eq!((staged("state"), staged("state2")), (2, 1), "the live one and its anchor stay");
+    let after = project.run(&["status", "-e", "other"]);
+    let of = |status: &super::project::Ended, at: &str| status.document.pointer(at).cloned();
+    for at in ["/environments/0/live", "/environments/0/weights", "/environments/0/address"] {
+        assert_eq!(of(&before, at), of(&after, at), "{at}");
+    }
+    let ready = after.document.pointer("/environments/0/revisions/0/ready").unwrap();
+    assert_eq!(ready, 1);
+}
