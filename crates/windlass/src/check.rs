@@ -14,6 +14,7 @@ use windlass_ci::session::{Located, Session};
 use windlass_ci::{sink, tool, topics};
 use windlass_domain::outcome::{Outcome, Reason};
 use windlass_domain::policy::{Approval, Environment, EvidenceDemand, EvidenceKind, Strategy, TargetKind};
+use windlass_domain::rollout::step_yaml;
 use windlass_evidence::sign::PublicKey;
 
 /// Show every mistake in windlass.yml at once
@@ -46,8 +47,10 @@ pub(crate) struct Checked {
     pub name: String,
     /// Its kind of target.
     pub target: TargetKind,
-    /// Its strategy: `rolling`, `blue-green`, `canary`.
+    /// Its strategy: `rolling`, `blue-green`, `canary`, `custom`.
     pub strategy: String,
+    /// The steps of a `custom` strategy, as the policy has them.
+    pub steps: Vec<String>,
     /// Whether it demands signed evidence.
     pub signed: bool,
 }
@@ -70,7 +73,8 @@ fn judge(session: &Session) -> Result<Report<Own>> {
     for one in &report.own.environments {
         let evidence = if one.signed { "signed evidence" } else { "unsigned evidence" };
         let target = kind(one.target);
-        writeln!(report.text, "  {}: {target}, {}, {evidence}", sink::line(&one.name), one.strategy)
+        let steps = if one.steps.is_empty() { String::new() } else { format!(" [{}]", one.steps.join(", ")) };
+        writeln!(report.text, "  {}: {target}, {}{steps}, {evidence}", sink::line(&one.name), one.strategy)
             .expect("writing to a string cannot fail");
     }
     for warning in &report.own.warnings {
@@ -93,6 +97,10 @@ fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
 }
 
 fn checked(environment: &Environment) -> Checked {
+    let steps = match &environment.strategy {
+        Strategy::Custom { steps } => steps.iter().map(step_yaml).collect(),
+        Strategy::Rolling { .. } | Strategy::BlueGreen { .. } | Strategy::Canary { .. } => Vec::new(),
+    };
     let strategy = match environment.strategy {
         Strategy::Rolling { .. } => "rolling",
         Strategy::BlueGreen { .. } => "blue-green",
@@ -103,6 +111,7 @@ fn checked(environment: &Environment) -> Checked {
         name: environment.name.clone(),
         target: environment.target.kind(),
         strategy: strategy.to_owned(),
+        steps,
         signed: environment.evidence == EvidenceDemand::Signed,
     }
 }

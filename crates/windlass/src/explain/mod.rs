@@ -11,6 +11,7 @@ use windlass_ci::{tool, topics};
 use windlass_domain::explain::Topic;
 use windlass_domain::policy::METRICS;
 
+mod strategies;
 mod words;
 
 /// Say what an exit code, metric, step, strategy or error means, and what to do
@@ -19,15 +20,42 @@ mod words;
 #[derive(Debug, Parser)]
 #[command(name = "explain", version)]
 pub(crate) struct Arguments {
-    /// An exit code (3), an outcome (held), a metric (tests.failed), a step (shift), an error (policy.needs)
-    #[arg(value_name = "WHAT")]
-    what: Option<String>,
+    /// An exit code (3), an outcome (held), a metric (tests.failed), a step (shift), a strategy (canary), an error
+    /// (policy.needs); its kind may stand before it: `strategy canary`
+    #[arg(value_name = "WHAT", num_args = 0..=2)]
+    what: Vec<String>,
 }
 
 pub(crate) fn run(context: Context) -> ExitCode {
     match tool::arguments::<Arguments>(&context) {
-        Ok(arguments) => tool::finish("explain", explain(arguments.what.as_deref())),
+        Ok(arguments) => tool::finish("explain", named(&arguments.what).and_then(explain)),
         Err(code) => code,
+    }
+}
+
+/// The kinds that may stand before a word, and the group that each means.
+const KINDS: [(&str, &str); 4] = [
+    ("strategy", "strategies"),
+    ("step", "steps of a rollout"),
+    ("metric", "metrics"),
+    ("code", "exit codes"),
+];
+
+/// The word that is asked for, where one is.
+fn named(words: &[String]) -> Result<Option<&str>> {
+    match words {
+        [] => Ok(None),
+        [what] => Ok(Some(what)),
+        [kind, what, ..] => {
+            let group = KINDS.iter().find(|(one, _)| one == kind).map(|(_, group)| *group);
+            let is_there = entries().iter().any(|entry| Some(entry.group) == group && entry.key == what);
+            if is_there {
+                return Ok(Some(what));
+            }
+            let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+            Err(Failure::invalid(&topics::USAGE, format!("nothing called {kind:?} {what:?} to explain"))
+                .hint(format!("give the word alone, or one of {} before it", kinds.join(", "))))
+        }
     }
 }
 
@@ -93,7 +121,9 @@ fn explain(what: Option<&str>) -> Result<String> {
     };
     let bold = Style::new().bold();
     let (on, off) = (bold.render(), bold.render_reset());
-    Ok(format!("{on}{}{off}\n  {}\n{on}next{off}\n  {}\n", entry.key, entry.means, entry.next))
+    let steps = if entry.group == "strategies" { strategies::steps(entry.key) } else { None };
+    let steps = steps.unwrap_or_default();
+    Ok(format!("{on}{}{off}\n  {}\n{steps}{on}next{off}\n  {}\n", entry.key, entry.means, entry.next))
 }
 
 fn list(entries: &[Entry]) -> String {

@@ -49,6 +49,11 @@ pub(super) static STRATEGIES: &[&Topic] = &[
         "A strategy: a rising share of requests goes to the new release, and each step is judged before the next.",
         "Write `strategy: { kind: canary, steps: [5%, 25%, 50%], bake: 10m }`; 100% follows by itself.",
     ),
+    &topic(
+        "custom",
+        "A strategy: your own list of steps, each with a weight or a batch, and whether it is settled, judged and waited after.",
+        "Begin with the list of the strategy that is nearest, as `windlass explain strategy canary` prints it.",
+    ),
 ];
 
 /// The steps of a rollout.
@@ -62,6 +67,16 @@ pub(super) static STEPS: &[&Topic] = &[
         "stage",
         "A step: the artifact and its configuration are copied to the target as a new revision and checked against their digest. No request reaches it.",
         "When it fails, look at the space and the permissions at the target.",
+    ),
+    &topic(
+        "migrate",
+        "A step: `release.migrate.up` brings the data to the schema that the new release writes, once, before any request reaches it.",
+        "When it fails, read its last lines in the report; make `up` safe to run again.",
+    ),
+    &topic(
+        "hook",
+        "A step: a command of your own runs before or after a phase, as `hooks` of the environment says.",
+        "When it fails before the commit, the environment is put back; its output is kept with the report.",
     ),
     &topic(
         "await-ready",
