@@ -7,6 +7,7 @@ mod clocks;
 mod plan;
 mod project;
 mod rules;
+mod watch;
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ pub mod fail;
 pub mod file;
 pub mod host;
 pub mod progress;
-mod publish;
+pub mod publish;
 pub mod report;
 pub mod session;
 pub mod sink;

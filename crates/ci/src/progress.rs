@@ -55,6 +55,17 @@ impl Progress {
         }
     }
 
+    /// A piece of the result itself, on standard output, above the live line. It is written also with `--quiet`.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn print(&self, text: &str) -> std::io::Result<()> {
+        match &self.0 {
+            Kind::Quiet | Kind::Log(_) => stream::out(text),
+            Kind::Live(bar) => bar.suspend(|| stream::out(text)),
+        }
+    }
+
     /// What is being waited for now: replaced by the next on a terminal, said once in a log, where a text that
     /// differs from the last in its figures alone is the same.
     pub fn now(&self, text: &str) {

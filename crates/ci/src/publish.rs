@@ -31,7 +31,8 @@ pub(crate) fn publish<T: Serialize>(
         // What can be written must not tell of a pass.
         let _ = write_reports(session, &report);
     }
-    if let Err(failure) = print_result(session, &report, &document(session, &report), failure.is_some()) {
+    let json = if report.is_stream { line(session, &report) } else { document(session, &report) };
+    if let Err(failure) = print_result(session, &report, &json, failure.is_some()) {
         print_failure(session, &failure);
         downgrade(&mut report, &failure);
         let _ = write_reports(session, &report);
@@ -48,8 +49,26 @@ fn downgrade<T>(report: &mut Report<T>, failure: &Failure) {
     }
 }
 
+/// Writes one document of a stream to standard output, as a line; the report that the tool ends with is the last.
+///
+/// # Errors
+/// Unknown (3) when standard output cannot be written.
+pub fn stream<T: Serialize>(session: &Session, report: &Report<T>) -> Result<()> {
+    session.progress.print(&format!("{}\n", line(session, report))).map_err(|error| {
+        Failure::unknown(&topics::REPORT_FILE, "cannot write standard output").because(error)
+    })
+}
+
 fn document<T: Serialize>(session: &Session, report: &Report<T>) -> String {
-    let document = Document {
+    serde_json::to_string_pretty(&whole(session, report)).expect("a document has only string keys")
+}
+
+fn line<T: Serialize>(session: &Session, report: &Report<T>) -> String {
+    serde_json::to_string(&whole(session, report)).expect("a document has only string keys")
+}
+
+fn whole<'a, T>(session: &Session, report: &'a Report<T>) -> Document<&'a T> {
+    Document {
         tool: session.tool.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         outcome: report.outcome,
@@ -60,8 +79,7 @@ fn document<T: Serialize>(session: &Session, report: &Report<T>) -> String {
         duration_ms: elapsed_ms(session.context.started),
         reasons: report.reasons.clone(),
         own: &report.own,
-    };
-    serde_json::to_string_pretty(&document).expect("a document has only string keys")
+    }
 }
 
 fn write_summary<T>(session: &Session, report: &Report<T>) -> Result<()> {

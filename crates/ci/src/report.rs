@@ -29,6 +29,8 @@ pub struct Report<T> {
     pub annotations: Vec<Annotation>,
     /// Further files, already written into the report folder, which outputs name: `("sarif-path", path)`.
     pub files: Vec<(String, PathBuf)>,
+    /// Whether standard output is a stream of documents, one a line, of which this is the last.
+    pub is_stream: bool,
 }
 
 impl<T: Default> Report<T> {
@@ -46,6 +48,7 @@ impl<T: Default> Report<T> {
             outputs: Vec::new(),
             annotations: Vec::new(),
             files: Vec::new(),
+            is_stream: false,
         }
     }
 }

@@ -35,8 +35,7 @@ pub(crate) fn run(context: Context) -> ExitCode {
 
 fn keygen(folder: &Path, arguments: &Arguments) -> Result<String> {
     // As people write paths, not as they are joined: `/home/ana/windlass.key`, never `/home/ana/./windlass.key`.
-    let out: PathBuf =
-        arguments.out.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    let out: PathBuf = arguments.out.components().filter(|part| !matches!(part, Component::CurDir)).collect();
     let folder = if out.as_os_str().is_empty() { folder.to_owned() } else { folder.join(&out) };
     let (private, public) = (folder.join("windlass.key"), folder.join("windlass.pub"));
     for path in [&private, &public] {

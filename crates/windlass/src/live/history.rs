@@ -13,6 +13,7 @@ use windlass_ci::session::Session;
 use windlass_ci::sink;
 use windlass_domain::digest::Digest;
 use windlass_domain::outcome::Outcome;
+use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{End, Intent, Phase, Rollout};
 use windlass_target::driver::Driver;
@@ -60,6 +61,9 @@ struct Line {
     artifact: Digest,
     /// Its commit.
     commit: Option<String>,
+    /// When it ended; absent while it is open.
+    #[schemars(with = "Option<String>")]
+    ended: Option<Timestamp>,
     /// Who opened it.
     by: String,
     /// How it ended, or where it is.
@@ -108,6 +112,7 @@ fn line(rollout: &Rollout) -> Line {
         revision: release.sequence,
         artifact: release.artifact,
         commit: release.commit.clone(),
+        ended: matches!(rollout.phase, Phase::Over(_)).then_some(rollout.progressed),
         by: rollout.by.clone(),
         state: rollout.word().to_owned(),
         why: ended.or(asked),
@@ -123,9 +128,10 @@ fn text(own: &Own) -> String {
         let revision = line.revision.to_string();
         writeln!(
             text,
-            "{at}  {:<8} {revision:<5} {artifact}  {:<9} {}",
+            "{at}  {:<8} {revision:<5} {artifact}  {:<9} {:<8} {}",
             line.intent,
             line.state,
+            took(line),
             sink::line(&line.by)
         )
         .expect("writing to a string cannot fail");
@@ -141,13 +147,20 @@ fn text(own: &Own) -> String {
     text
 }
 
+/// How long it took, in whole seconds: `12s`; empty while it is open.
+fn took(line: &Line) -> String {
+    let seconds = line.ended.and_then(|ended| u64::try_from(ended.duration_since(line.at).as_secs()).ok());
+    seconds.map(|seconds| Span::seconds(seconds).to_string()).unwrap_or_default()
+}
+
 fn markdown(environment: &str, own: &Own) -> String {
     let mut text = format!(
-        "## History of {environment}\n\n| when | what | revision | ended | by |\n|---|---|---|---|---|\n"
+        "## History of {environment}\n\n| when | what | revision | ended | took | by |\n|---|---|---|---|---|---|\n"
     );
     for line in &own.rollouts {
         let by = sink::markdown(&line.by);
-        writeln!(text, "| {} | {} | {} | {} | {by} |", line.at, line.intent, line.revision, line.state)
+        let (state, took) = (&line.state, took(line));
+        writeln!(text, "| {} | {} | {} | {state} | {took} | {by} |", line.at, line.intent, line.revision)
             .expect("writing to a string cannot fail");
     }
     text

@@ -6,6 +6,7 @@ mod hold;
 mod status;
 mod stop;
 mod target;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -56,5 +57,11 @@ static FENCE: Topic = Topic {
     next: "Wait for the run that the message names; its lease ends by itself soon after it dies.",
 };
 
+static LEFT: Topic = Topic {
+    key: "live.left",
+    means: "The rollout that is watched is open, and no run holds the environment any more: nothing will change by itself.",
+    next: "Run `deploy` to go on with it, or `rollback` to turn it back.",
+};
+
 /// All topics of these commands.
-pub(crate) static TOPICS: &[&Topic] = &[&TARGET, &DRIVER, &FENCE];
+pub(crate) static TOPICS: &[&Topic] = &[&TARGET, &DRIVER, &FENCE, &LEFT];

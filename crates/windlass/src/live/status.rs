@@ -16,6 +16,7 @@ use windlass_domain::release::{Release, Sequence};
 use windlass_target::driver::{Look, Tally};
 
 use super::target::{self, Standing};
+use super::watch::{self, Change};
 
 /// Say what is live in each environment, or in one: revision, instances, weights, open rollout, hold and fence.
 #[derive(Debug, Parser)]
@@ -23,6 +24,12 @@ use super::target::{self, Standing};
 pub(crate) struct Arguments {
     #[command(flatten)]
     common: Common,
+    /// Follow the rollout that is under way until it ends, a line for each change; the exit code is how it ended
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// With --watch: wait for the next rollout to begin, where none is under way
+    #[arg(long, requires = "watch")]
+    pub(super) next: bool,
 }
 
 impl ToolArgs for Arguments {
@@ -35,12 +42,15 @@ impl ToolArgs for Arguments {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Own {
     /// The environments, in the order of the policy.
-    environments: Vec<Line>,
+    pub(super) environments: Vec<Line>,
+    /// With `--watch`: what has just changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) change: Option<Change>,
 }
 
 /// One environment.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-struct Line {
+pub(super) struct Line {
     /// Its name.
     name: String,
     /// The live revision.
@@ -115,8 +125,12 @@ impl Running {
     }
 }
 
-pub(super) fn look(session: &Session, _: &Arguments) -> Result<Report<Own>> {
+pub(super) fn look(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
     let located = session.policy()?;
+    if arguments.watch {
+        let environment = session.environment(&located.policy)?;
+        return watch::follow(session, &located, environment, arguments.next);
+    }
     let chosen: Vec<&Environment> = match &session.common.environment {
         Some(_) => vec![session.environment(&located.policy)?],
         None => located.policy.environments.iter().collect(),
@@ -131,7 +145,7 @@ pub(super) fn look(session: &Session, _: &Arguments) -> Result<Report<Own>> {
     Ok(report)
 }
 
-fn line(name: &str, standing: &Standing) -> Line {
+pub(super) fn line(name: &str, standing: &Standing) -> Line {
     let Standing { reached, look: Look { history, seen, is_awake, tallies } } = standing;
     let revisions = seen.revisions.iter().filter(|_| *is_awake).map(|(revision, ready)| Running {
         revision: *revision,
@@ -155,7 +169,7 @@ fn line(name: &str, standing: &Standing) -> Line {
     }
 }
 
-fn text(line: &Line) -> String {
+pub(super) fn text(line: &Line) -> String {
     let mut text = String::new();
     let live =
         line.live.map_or_else(|| "nothing is live".to_owned(), |revision| format!("{revision} is live"));
@@ -229,7 +243,7 @@ fn put(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing to a string cannot fail");
 }
 
-fn markdown(own: &Own) -> String {
+pub(super) fn markdown(own: &Own) -> String {
     let mut text = String::from("## Status\n\n| environment | live | open | hold |\n|---|---|---|---|\n");
     for line in &own.environments {
         let cell = |value: &Option<String>| value.as_deref().map(sink::markdown).unwrap_or_default();
