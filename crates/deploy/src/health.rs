@@ -86,6 +86,7 @@ fn at_weight(verify: &Verify, split: bool) -> Verify {
 fn source(driver: &dyn Driver) -> Source {
     match driver.metrics() {
         Some(Metrics::UnixSocket(socket)) => Source::UnixSocket(socket),
+        Some(Metrics::Several(sockets)) => Source::UnixSockets(sockets),
         None => Source::None,
     }
 }

@@ -121,6 +121,9 @@ pub(crate) async fn environment(
     match &environment.target {
         // Without the network not even the agent is asked: the watch says that it could not judge.
         Target::Host(_) if session.common.offline => {}
+        // Other machines' agents are asked by `deploy` while it moves them; what judges alone opens no connection to
+        // them. As with the targets below, probes of whole URLs can still decide.
+        Target::Host(target) if !target.hosts.is_empty() => {}
         Target::Host(target) => host(session, located, environment, target, &mut plan).await?,
         // Probes of whole URLs can still decide; counters are missing, and say so.
         Target::Kubernetes(_) | Target::Exec(_) => {}

@@ -57,6 +57,19 @@ pub struct Look {
     pub is_awake: bool,
     /// What it counted; `None` where it counts nothing.
     pub tallies: Option<Tallies>,
+    /// Each host by itself, where there are several or other ones than this machine.
+    pub hosts: Vec<HostLook>,
+}
+
+/// What one of several hosts shows.
+#[derive(Clone, Debug)]
+pub struct HostLook {
+    /// Its name, as the policy has it.
+    pub name: String,
+    /// What is seen on it, and whether its agent runs; or why it cannot be looked at.
+    pub seen: Result<(Seen, bool), String>,
+    /// What is wrong with its copy of the ledger, if anything.
+    pub ledger: Option<String>,
 }
 
 impl Look {
@@ -123,6 +136,8 @@ pub struct Package {
 pub enum Metrics {
     /// `GET /metrics` on this Unix socket.
     UnixSocket(PathBuf),
+    /// The same on each of these, one a host; what they count is added up.
+    Several(Vec<PathBuf>),
 }
 
 /// Why a verb did not do what was asked.
@@ -212,7 +227,7 @@ pub trait Driver: Send + Sync {
     async fn look(&self) -> Result<Look, DriverError> {
         let seen = self.observe().await?;
         let history = fenced::history(self).await?;
-        Ok(Look { history, seen, is_awake: true, tallies: self.tallies().await? })
+        Ok(Look { history, seen, is_awake: true, tallies: self.tallies().await?, hosts: Vec::new() })
     }
 
     /// What was counted since it began to count; `None` where it counts nothing.

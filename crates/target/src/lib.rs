@@ -13,6 +13,8 @@ pub mod exec;
 pub mod fenced;
 #[cfg(unix)]
 pub mod host;
+#[cfg(unix)]
+pub mod hosts;
 pub mod judge;
 #[cfg(unix)]
 pub mod reach;

@@ -14,6 +14,7 @@ use crate::exec::{Exec, Setting};
 use crate::fenced::Clock;
 use crate::host::control::{Launch, Place};
 use crate::host::{AgentCommand, Host, check_root};
+use crate::hosts::Hosts;
 
 /// A target, found and not yet talked to.
 #[derive(Clone)]
@@ -106,13 +107,19 @@ pub fn reach(environment: &Environment, from: Origin<'_>) -> Result<Reached, NoD
 }
 
 fn host(environment: &Environment, target: &HostTarget, from: Origin<'_>) -> Result<Reached, NoDriver> {
+    let place = Place::of(from.app, &environment.name, target);
+    let (step, terms) = (environment.clocks.step, Terms::host(target));
+    if !target.hosts.is_empty() {
+        let root = target.root.as_deref();
+        let driver = Hosts::over_ssh(&target.hosts, root, place, step, from.program, from.vars);
+        return Ok(Reached { driver: Arc::new(driver), terms });
+    }
     let root = host_root(from.vars, from.app, &environment.name, target.root.as_deref(), from.policy_folder)
         .ok_or(NoDriver::NoRoot)?;
     let root = check_root(&root).map_err(NoDriver::Root)?;
-    let place = Place::of(from.app, &environment.name, target);
     let agent = AgentCommand::find(from.program, from.vars);
-    let driver = Host::new(&root, place, environment.clocks.step).started_by(agent);
-    Ok(Reached { driver: Arc::new(driver), terms: Terms::host(target) })
+    let driver = Host::new(&root, place, step).started_by(agent);
+    Ok(Reached { driver: Arc::new(driver), terms })
 }
 
 fn exec(environment: &Environment, target: &ExecTarget, from: Origin<'_>) -> Reached {

@@ -84,7 +84,7 @@ async fn next(
         }
         _ = rhythm.tick() => match &watch.source {
             Source::None => Scrape::None,
-            source @ (Source::UnixSocket(_) | Source::Url(_)) => {
+            source @ (Source::UnixSocket(_) | Source::UnixSockets(_) | Source::Url(_)) => {
                 match source::read(source, watch.new, watch.old).await {
                     Ok(reading) => Scrape::Read(Box::new(reading)),
                     Err(error) => Scrape::Failed(error.chain()),

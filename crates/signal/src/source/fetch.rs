@@ -31,6 +31,7 @@ impl SourceError {
     pub(super) fn new(on: &Source, verb: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let place = match on {
             Source::UnixSocket(path) => path.display().to_string(),
+            Source::UnixSockets(paths) => format!("{} sockets", paths.len()),
             Source::Url(url) => url.clone(),
             Source::None => "no source".to_owned(),
         };
@@ -64,6 +65,7 @@ pub async fn get(source: &Source, path: &str) -> Result<Vec<u8>, SourceError> {
     let fetched = match source {
         Source::UnixSocket(socket) => timeout(TIMEOUT, over_socket(socket, path)).await,
         Source::Url(url) => timeout(TIMEOUT, over_url(url)).await,
+        Source::UnixSockets(_) => return Err(SourceError::new(source, "read", "each is asked by itself")),
         Source::None => return Err(SourceError::new(source, "read", "none is configured")),
     };
     match fetched {

@@ -185,7 +185,7 @@ impl Driver for Exec {
         self.check().await?;
         let seen = self.observe().await?;
         let history = fenced::history(self).await?;
-        Ok(Look { history, seen, is_awake: true, tallies: None })
+        Ok(Look { history, seen, is_awake: true, tallies: None, hosts: Vec::new() })
     }
 
     async fn observe(&self) -> Result<Seen, DriverError> {

@@ -23,13 +23,24 @@ pub fn asleep(root: &Path) -> Result<(History, Seen), DriverError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(unreadable(&path, error)),
     };
-    let history =
-        History::replay(&entries(&bytes, &path)?).map_err(|error| unreadable(&path, Unreplayable(error)))?;
-    let mut revisions: Vec<(Sequence, u16)> = fs::read_dir(root.join("revisions"))
+    let revisions = fs::read_dir(root.join("revisions"))
         .map(|folder| {
-            folder.filter_map(|entry| Some((entry.ok()?.file_name().to_str()?.parse().ok()?, 0))).collect()
+            folder.filter_map(|entry| entry.ok()?.file_name().to_str().map(str::to_owned)).collect::<Vec<_>>()
         })
         .unwrap_or_default();
+    from_files(&bytes, revisions.iter().map(String::as_str), &path)
+}
+
+/// The same, from what lies in the ledger at `path` and the names that lie in the folder of revisions.
+pub(crate) fn from_files<'a>(
+    ledger: &[u8],
+    revisions: impl Iterator<Item = &'a str>,
+    path: &Path,
+) -> Result<(History, Seen), DriverError> {
+    let history =
+        History::replay(&entries(ledger, path)?).map_err(|error| unreadable(path, Unreplayable(error)))?;
+    let mut revisions: Vec<(Sequence, u16)> =
+        revisions.filter_map(|name| Some((name.parse().ok()?, 0))).collect();
     revisions.sort_unstable();
     let seen = Seen {
         weights: Weights::none(),

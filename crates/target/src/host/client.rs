@@ -71,7 +71,12 @@ impl Client {
     /// The agent of this root.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { socket: root.join(SOCKET) }
+        Self::at(root.join(SOCKET))
+    }
+
+    /// The agent behind this socket, wherever it runs.
+    pub(crate) const fn at(socket: PathBuf) -> Self {
+        Self { socket }
     }
 
     /// Its socket.

@@ -21,6 +21,7 @@ use windlass_domain::release::{SecretVersion, Sequence};
 use windlass_domain::rollout::Step;
 
 pub use self::asleep::asleep;
+pub(crate) use self::asleep::from_files;
 pub use self::client::{Client, Unusable};
 use self::control::{
     AgentState, Append, Appended, Applied, Apply, AskedSecrets, Claim, Configure, KnownSecrets, Launch,
@@ -59,6 +60,11 @@ impl Host {
         }
     }
 
+    /// A host somewhere else, whose agent is reached by a socket here, which leads there.
+    pub(crate) fn behind(socket: PathBuf, root: &Path, place: Place, clock: Span) -> Self {
+        Self { client: Client::at(socket), ..Self::new(root, place, clock) }
+    }
+
     /// The same host, whose agent is started by this command where none runs.
     #[must_use]
     pub fn started_by(self, agent: AgentCommand) -> Self {
@@ -81,6 +87,13 @@ impl Host {
     /// When it cannot be reached.
     pub async fn state(&self) -> Result<AgentState, DriverError> {
         self.client.get("/v1/state").await
+    }
+
+    /// What the agent shows, whose state this is.
+    pub(crate) async fn look_at(&self, state: AgentState) -> Result<Look, DriverError> {
+        let history = fenced::history(self).await?;
+        let tallies = Some(tallies(&state));
+        Ok(Look { history, seen: seen(state), is_awake: true, tallies, hosts: Vec::new() })
     }
 
     /// Ends the agent, and waits until its process is gone: it writes its files to the last.
@@ -137,11 +150,9 @@ impl Driver for Host {
     async fn look(&self) -> Result<Look, DriverError> {
         let Ok(state) = self.state().await else {
             let (history, seen) = asleep(&self.root)?;
-            return Ok(Look { history, seen, is_awake: false, tallies: None });
+            return Ok(Look { history, seen, is_awake: false, tallies: None, hosts: Vec::new() });
         };
-        let history = fenced::history(self).await?;
-        let tallies = Some(tallies(&state));
-        Ok(Look { history, seen: seen(state), is_awake: true, tallies })
+        self.look_at(state).await
     }
 
     async fn secrets(&self, parameters: &Value) -> Result<Vec<SecretVersion>, DriverError> {

@@ -13,7 +13,7 @@ use windlass_ci::sink;
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::release::{Release, Sequence};
-use windlass_target::driver::{Look, Tally};
+use windlass_target::driver::{HostLook, Look, Tally};
 
 use super::target::{self, Standing};
 use super::watch::{self, Change};
@@ -69,10 +69,54 @@ pub(super) struct Line {
     weights: Option<String>,
     /// The revisions and their instances.
     revisions: Vec<Running>,
+    /// Each host, where there are several or other ones than this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<OneHost>,
     /// Where the target is: `host at /var/lib/shop`.
     target: String,
     /// The target's folder, where it is on this machine.
     root: Option<String>,
+}
+
+/// One of several hosts.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct OneHost {
+    /// Its name, as the policy has it.
+    name: String,
+    /// The address that serves there, without `http://`.
+    address: Option<String>,
+    /// The weights in effect there; absent while no agent runs.
+    weights: Option<String>,
+    /// What is wrong there: it cannot be reached, or its ledger is not a copy of the first host's.
+    wrong: Option<String>,
+}
+
+impl From<&HostLook> for OneHost {
+    fn from(look: &HostLook) -> Self {
+        let name = look.name.clone();
+        match &look.seen {
+            Ok((seen, is_awake)) => Self {
+                name,
+                address: seen.url.as_deref().map(address),
+                weights: is_awake.then(|| seen.weights.to_string()),
+                wrong: look.ledger.clone(),
+            },
+            Err(why) => Self { name, address: None, weights: None, wrong: Some(why.clone()) },
+        }
+    }
+}
+
+impl OneHost {
+    fn text(&self) -> String {
+        let parts = [
+            self.address.as_deref(),
+            Some(self.weights.as_deref().unwrap_or("no agent runs")),
+            self.wrong.as_deref(),
+        ];
+        let parts = if self.wrong.is_some() && self.weights.is_none() { &parts[2..] } else { &parts[..] };
+        let parts: Vec<String> = parts.iter().flatten().map(|part| sink::line(part).to_string()).collect();
+        format!("  {:<9} {}", sink::line(&self.name), parts.join(", "))
+    }
 }
 
 /// One revision that is there.
@@ -146,14 +190,13 @@ pub(super) fn look(session: &Session, arguments: &Arguments) -> Result<Report<Ow
 }
 
 pub(super) fn line(name: &str, standing: &Standing) -> Line {
-    let Standing { reached, look: Look { history, seen, is_awake, tallies } } = standing;
+    let Standing { reached, look: Look { history, seen, is_awake, tallies, hosts } } = standing;
     let revisions = seen.revisions.iter().filter(|_| *is_awake).map(|(revision, ready)| Running {
         revision: *revision,
         ready: *ready,
         counted: tallies.as_ref().and_then(|tallies| tallies.get(revision)).copied().map(Counted::from),
     });
     let now = if *is_awake { seen.now } else { windlass_moving::now() };
-    let address = |url: &str| url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/').to_owned();
     Line {
         name: name.to_owned(),
         live: history.live().map(|commit| commit.revision),
@@ -164,9 +207,14 @@ pub(super) fn line(name: &str, standing: &Standing) -> Line {
         address: seen.url.as_deref().map(address),
         weights: is_awake.then(|| seen.weights.to_string()),
         revisions: revisions.collect(),
+        hosts: hosts.iter().map(OneHost::from).collect(),
         target: reached.driver.place(),
         root: reached.driver.folder().map(|folder| folder.display().to_string()),
     }
+}
+
+fn address(url: &str) -> String {
+    url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/').to_owned()
 }
 
 pub(super) fn text(line: &Line) -> String {
@@ -177,14 +225,18 @@ pub(super) fn text(line: &Line) -> String {
         line.release.as_ref().map(|release| format!(" ({})", release.artifact)).unwrap_or_default();
     put(&mut text, &format!("{}: {live}{artifact}", line.name));
     match &line.address {
+        Some(_) if !line.hosts.is_empty() => {}
         Some(address) if address.contains("://") => {
             put(&mut text, &format!("  serves    {}", sink::line(address)))
         }
         Some(address) => put(&mut text, &format!("  serves    http://{}", sink::line(address))),
-        None if line.live.is_some() && line.weights.is_none() => {
+        None if line.live.is_some() && line.weights.is_none() && line.hosts.is_empty() => {
             put(&mut text, "  agent     does not run: the next deploy starts it")
         }
         None => {}
+    }
+    for host in &line.hosts {
+        put(&mut text, &host.text());
     }
     for one in line.revisions.iter().filter(|one| one.is_up()) {
         let revision = one.revision.to_string();
