@@ -11,7 +11,7 @@ use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::{Clocks, Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{
-    Decision, Finished, Intent, Observation, Plan, Rollout, Step, Takeover, WayBack, compile,
+    Decision, Finished, Intent, Observation, Plan, Rollout, Standing, Step, Takeover, WayBack, compile,
     compile_rollback, next,
 };
 
@@ -221,7 +221,17 @@ fn plan(history: &History, errand: Errand) -> Option<Plan> {
     let way_back = live.map_or(WayBack::Empty, |revision| WayBack::Anchor { revision, instances: 1 });
     let environment = "production".to_owned();
     let clocks = Clocks::default();
-    Some(Plan { environment, intent, release, way_back, strategy, steps, clocks, hooks: Vec::new() })
+    Some(Plan {
+        environment,
+        intent,
+        release,
+        way_back,
+        strategy,
+        steps,
+        clocks,
+        hooks: Vec::new(),
+        from: Standing::default(),
+    })
 }
 
 fn release(sequence: Sequence, artifact: Digest) -> Release {

@@ -247,18 +247,23 @@ impl Driver for Hosts {
     }
 
     /// All must answer, or nothing begins. Only a rollout that is on its way back goes on without one that does not.
-    async fn wake(&self) -> Result<(), DriverError> {
+    async fn wake(&self) -> Result<Option<String>, DriverError> {
         let wake = |_: usize, driver: Arc<dyn Driver>| async move { driver.wake().await };
         let all: Vec<usize> = (0..self.members.len()).collect();
         let mut silent = BTreeMap::new();
         let mut refused = None;
+        let mut notes = Vec::new();
         for (at, result) in self.each(&all, wake, |_| false).await {
-            if let Err(error) = result {
-                silent.insert(at, standing::chain(&error));
-                refused.get_or_insert(error);
+            match result {
+                Ok(note) => notes.extend(note),
+                Err(error) => {
+                    silent.insert(at, standing::chain(&error));
+                    refused.get_or_insert(error);
+                }
             }
         }
-        let Some(refused) = refused else { return Ok(()) };
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        let Some(refused) = refused else { return Ok(note) };
         if silent.contains_key(&0) {
             return Err(refused);
         }
@@ -267,7 +272,7 @@ impl Driver for Hosts {
             return Err(refused);
         }
         self.standing().left_out = silent;
-        Ok(())
+        Ok(note)
     }
 
     /// The history is that of the first host that can be looked at.

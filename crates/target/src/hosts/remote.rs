@@ -199,10 +199,10 @@ impl Driver for Remote {
         self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(revision, package);
     }
 
-    async fn wake(&self) -> Result<(), DriverError> {
+    async fn wake(&self) -> Result<Option<String>, DriverError> {
         let reached = self.reach().await?;
         if reached.host.state().await.is_ok() {
-            return Ok(());
+            return Ok(None);
         }
         self.rather(self.setting.program.start(&reached.link, &self.name, &reached.root).await)?;
         let answers = async {
@@ -213,7 +213,7 @@ impl Driver for Remote {
         let answered = tokio::time::timeout(STARTING, answers).await;
         reached.link.check()?;
         if answered.is_ok() {
-            return Ok(());
+            return Ok(None);
         }
         let said = last_words(&reached.link, &reached.root).await;
         Err(unreachable(
