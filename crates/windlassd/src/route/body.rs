@@ -163,10 +163,10 @@ impl Body for Outgoing {
         match &mut outgoing.kind {
             Kind::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Kind::Stream(stream) => {
-                if let Some(exchange) = &outgoing.exchange {
-                    exchange.downstream().moved();
-                }
                 let frame = Pin::new(&mut stream.body).poll_frame(cx);
+                if let Some(exchange) = &outgoing.exchange {
+                    exchange.downstream().handed_over(frame.is_ready());
+                }
                 match &frame {
                     Poll::Ready(Some(Err(_))) => {
                         stream.flight.broken();

@@ -41,7 +41,7 @@ pub(super) enum Phase {
     Tunnelling,
     /// It is being ended, and what the client still sends is thrown away.
     Ending,
-    /// Requests are under way on streams of their own.
+    /// Requests come on streams of their own.
     Carrying,
 }
 
@@ -86,6 +86,8 @@ pub(super) enum Upload {
 #[derive(Debug)]
 pub(super) struct Downstream {
     clock: Rc<Clock>,
+    /// Whether it is a stream, whose bytes the connection that carries it sends.
+    carried: bool,
     phase: Cell<Phase>,
     /// When the phase began that has a limit as a whole, and when a byte last moved.
     began: Cell<u32>,
@@ -112,6 +114,7 @@ impl Downstream {
     pub(super) fn new(clock: &Rc<Clock>, phase: Phase) -> Self {
         Self {
             clock: Rc::clone(clock),
+            carried: false,
             phase: Cell::new(phase),
             began: Cell::new(clock.now()),
             moved: Cell::new(clock.now()),
@@ -130,6 +133,10 @@ impl Downstream {
             refusal: Cell::new(None),
             handoff: RefCell::new(None),
         }
+    }
+
+    pub(super) fn stream(clock: &Rc<Clock>) -> Self {
+        Self { carried: true, ..Self::new(clock, Phase::Resting) }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -192,6 +199,20 @@ impl Downstream {
 
     pub(super) fn set_whole(&self, whole: bool) {
         self.whole.set(whole);
+    }
+
+    /// A part of the answer was handed over for sending, or none is there yet. Of a stream nothing else tells
+    /// whether its client takes what it is sent.
+    pub(super) fn handed_over(&self, part: bool) {
+        self.moved();
+        if self.carried {
+            self.blocked.set(part);
+        }
+    }
+
+    /// Whether streams are under way on it.
+    pub(super) fn has_streams(&self) -> bool {
+        self.streams.get() > 0
     }
 
     pub(super) fn set_blocked(&self, blocked: bool) {
@@ -299,17 +320,13 @@ pub(super) struct Stream(Rc<Downstream>);
 impl Stream {
     pub(super) fn of(connection: &Rc<Downstream>) -> Self {
         connection.streams.set(connection.streams.get() + 1);
-        connection.enter(Phase::Carrying);
         Self(Rc::clone(connection))
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let left = self.0.streams.get() - 1;
-        self.0.streams.set(left);
-        if left == 0 {
-            self.0.enter(Phase::Resting);
-        }
+        self.0.streams.set(self.0.streams.get() - 1);
+        self.0.moved();
     }
 }

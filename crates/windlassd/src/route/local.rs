@@ -96,9 +96,14 @@ impl Local {
         &self.door
     }
 
-    /// What is known of a connection or a stream that begins.
-    pub(super) fn downstream(&self, phase: Phase) -> Rc<Downstream> {
-        Rc::new(Downstream::new(&self.clock, phase))
+    /// What is known of a connection that begins.
+    pub(super) fn connection(&self) -> Rc<Downstream> {
+        Rc::new(Downstream::new(&self.clock, Phase::Parked))
+    }
+
+    /// What is known of a stream that begins.
+    pub(super) fn stream(&self) -> Rc<Downstream> {
+        Rc::new(Downstream::stream(&self.clock))
     }
 
     /// Starts the task of a connection or a stream.

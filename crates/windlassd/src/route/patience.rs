@@ -38,6 +38,11 @@ pub(super) fn judge(downstream: &Downstream, limits: &Limits) -> Verdict {
         }
         Phase::Answering if is_late => Verdict::End(Some(Why::Late)),
         Phase::Answering if is_stuck && is_clients_turn(downstream) => Verdict::End(None),
+        // One that does not answer when it is told to go is not there any more.
+        Phase::Carrying if !downstream.has_streams() && rest >= limits.idle * 2 => Verdict::End(None),
+        Phase::Carrying if !downstream.has_streams() && is_stuck && !downstream.is_ordered(Order::Close) => {
+            Verdict::Order(Order::Close)
+        }
         Phase::Parked
         | Phase::Resting
         | Phase::Beginning

@@ -197,7 +197,7 @@ async fn carry((local, downstream): Here, socket: Socket, bytes: Vec<u8>, peer: 
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(limit).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(wire), service);
-    downstream.enter(Phase::Resting);
+    downstream.enter(Phase::Carrying);
     let mut told = false;
     std::future::poll_fn(|cx| {
         downstream.attend(cx);

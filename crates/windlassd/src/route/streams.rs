@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hyper::rt::Executor;
 use tokio::task::spawn_local;
 
-use super::downstream::{Downstream, Phase, Stream};
+use super::downstream::{Downstream, Stream};
 use super::local::Local;
 
 /// The streams of one connection.
@@ -25,7 +25,7 @@ impl Streams {
 
     /// One more stream.
     pub(super) fn open(&self) -> Rc<Downstream> {
-        let stream = self.local.downstream(Phase::Resting);
+        let stream = self.local.stream();
         *self.opened.borrow_mut() = Some(Rc::clone(&stream));
         stream
     }

@@ -16,7 +16,7 @@ use windlass_domain::release::Sequence;
 
 use super::Leave;
 use super::door::Door;
-use super::downstream::{Downstream, Order, Phase};
+use super::downstream::{Downstream, Order};
 use super::local::Local;
 use super::serve::serve;
 use super::table::Table;
@@ -209,7 +209,7 @@ fn admit(local: &Rc<Local>, stream: TcpStream, peer: SocketAddr) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let downstream = local.downstream(Phase::Parked);
+    let downstream = local.connection();
     let here = Rc::clone(local);
     let of = Rc::clone(&downstream);
     local.start(downstream, async move {

@@ -106,7 +106,30 @@ fn who_is_slow_is_let_go_and_who_waits_for_the_service_is_not() {
     let counts = agent.state().revisions[0].counts;
     assert_eq!((counts.bad, counts.failed), (0, 0));
     assert!(count(&agent, "windlass_connections_expired_total") >= 4);
-    assert_eq!(count(&agent, "windlass_connections"), 0);
+    drop(stopped);
+    await_that("all are closed", || count(&agent, "windlass_connections") == 0);
+}
+
+#[test]
+fn a_stream_that_is_not_taken_is_ended_and_a_connection_without_streams_is() {
+    let agent = limited(Limits { idle: Span::seconds(1), ..Limits::default() });
+    let (_, address) = agent.live(1);
+    let mut client = Connection::to(address);
+    // SETTINGS, and a request for more than the window that nobody enlarges.
+    let path = "/sized?size=3000000";
+    let fields =
+        [b"\x82\x86\x04", &[u8::try_from(path.len()).unwrap()][..], path.as_bytes(), b"\x01\x01a"].concat();
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let length = u8::try_from(fields.len()).unwrap();
+    client.send([&[0, 0, length, 1, 5, 0, 0, 0, 1], &fields[..]].concat()).unwrap();
+    await_that("it is asked for", || agent.state().revisions[0].in_flight == 1);
+    await_that("it is ended", || agent.state().revisions[0].in_flight == 0);
+    let mut sent = Vec::new();
+    client.input.read_to_end(&mut sent).unwrap();
+    assert!((65_000..70_000).contains(&sent.len()), "{} bytes came", sent.len());
+    let reset = sent.windows(9).any(|frame| frame[..4] == [0, 0, 4, 3] && frame[8] == 1);
+    assert!(reset, "the stream was reset before the connection was closed");
+    assert_eq!(agent.state().revisions[0].counts.bad, 0);
 }
 
 #[test]
@@ -136,7 +159,7 @@ fn more_connections_than_allowed_are_told_so() {
     let reply = Connection::to(address).reply("GET").unwrap();
     assert_eq!((reply.status, reply.header("connection")), (503, Some("close")));
     assert_eq!(count(&agent, "windlass_connections_excess_total"), 1);
-    assert_eq!(count(&agent, "windlass_connections"), 3);
+    await_that("the one too many is closed", || count(&agent, "windlass_connections") == 3);
     clients.pop();
     await_that("there is room again", || count(&agent, "windlass_connections") == 2);
     assert_eq!(get(address, "/").status, 200);
