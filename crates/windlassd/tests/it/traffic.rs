@@ -8,7 +8,7 @@ use windlass_domain::digest::Digest;
 use windlass_domain::rollout::Step;
 
 use super::http::{Connection, get};
-use super::support::{Agent, Stop, all, await_that, split};
+use super::support::{Agent, Stop, all, await_that, ready, split, stage};
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect()
@@ -210,10 +210,17 @@ fn a_switch_under_load_fails_no_request() {
 #[test]
 fn settle_waits_for_what_is_in_flight() {
     let agent = Agent::start();
-    let (epoch, address) = agent.live(1);
+    let epoch = agent.claim("live").unwrap().epoch;
+    agent.configure(epoch).unwrap();
+    let mut package = agent.package("v1", &[]);
+    package.launch.drain = windlass_domain::policy::Span::seconds(20);
+    agent.apply_with(epoch, stage(1, 1), Some(package)).unwrap();
+    agent.apply(epoch, ready(1, 1)).unwrap();
+    agent.apply(epoch, all(1)).unwrap();
+    let address = agent.address();
     agent.raise(epoch, 2, 1);
     std::thread::scope(|scope| {
-        let slow = scope.spawn(|| get(address, "/slow?ms=200"));
+        let slow = scope.spawn(|| get(address, "/slow?ms=2000"));
         await_that("it is in flight", || agent.state().revisions[0].in_flight == 1);
         agent.apply(epoch, all(2)).unwrap();
         assert_eq!(agent.state().revisions[0].in_flight, 1);
