@@ -3,6 +3,7 @@
 //! Afterwards the environment is the old or the new, or the outcome is stuck; and at no moment in between had a
 //! revision without an instance any weight.
 
+mod hosts;
 pub(crate) mod world;
 
 use std::sync::{Arc, Mutex};
