@@ -8,7 +8,8 @@ use windlass_domain::approval::{Tally, Vote, tally};
 use windlass_domain::digest::Digest;
 use windlass_domain::freeze;
 use windlass_domain::outcome::{Outcome, Reason};
-use windlass_domain::policy::{Approval, Environment, EvidenceDemand, Gates, Span};
+use windlass_domain::policy::{Approval, Environment, EvidenceDemand, Gates, PROVED, Quantity, Span};
+use windlass_domain::release::Release;
 use windlass_evidence::statement::Predicate;
 use windlass_evidence::store::Store;
 use windlass_evidence::verify::{Demand, Refusal, TrustedKey, Verified};
@@ -153,6 +154,59 @@ impl<'a> Asked<'a> {
         failure
     }
 
+    /// Where the environment demands it: that the way back from this artifact to the one that is live, by the ledger, was
+    /// walked somewhere and held. A first release, and one that is live already, have no way back to walk.
+    ///
+    /// # Errors
+    /// Failed (1) where it was walked and did not hold; refused (6) where the evidence is about other pairs alone; unknown
+    /// (3) where there is none.
+    pub(crate) fn proved(&self, live: Option<&Release>) -> Result<()> {
+        let demanded = match &self.environment.gates {
+            Gates::None => None,
+            Gates::Conditions(conditions) => {
+                conditions.iter().find(|one| one.metric == PROVED && !one.advisory)
+            }
+        };
+        let (Some(condition), Some(live)) = (demanded, live) else { return Ok(()) };
+        let (from, to) = (live.artifact, self.artifact.digest);
+        if from == to {
+            return Ok(());
+        }
+        let name = &self.environment.name;
+        let mut demand = self.demand(Predicate::Proof, None);
+        demand.environment = None;
+        demand.policy = None;
+        let (walked, refused) = demand.all(&self.store);
+        let is_pair = |one: &&Verified| walks_from(&one.statement.predicate) == Some(from);
+        let next = format!(
+            "deploy {from}, then {to}, in an environment with `prove_rollback: true`, and run `gate-check -e {name}` again"
+        );
+        if let Some(newest) = walked.iter().find(is_pair) {
+            let held = newest.statement.predicate.get("outcome").and_then(Value::as_str) == Some("passed");
+            if condition.bound.holds(Quantity::Number(if held { 1.0 } else { 0.0 })) == Some(true) {
+                return Ok(());
+            }
+            let message = format!(
+                "the way back from {to} to {from}, which is live, was walked at {} and did not hold",
+                newest.made
+            );
+            return Err(Failure::new(Outcome::Failed, &topics::PROOF, message).hint(next));
+        }
+        let message = format!(
+            "no evidence that counts says that the way back from {to} to {from}, which is live, was walked"
+        );
+        let mut failure = if walked.is_empty() {
+            Failure::unknown(&topics::PROOF, message)
+        } else {
+            Failure::refused(&topics::PROOF, format!("{message}; it is about other pairs"))
+        };
+        for (line, why) in refused.iter().filter(|(_, why)| *why != Refusal::OtherArtifact) {
+            failure =
+                failure.hint(format!("{}:{line} does not count: it is {why}", self.store.path.display()));
+        }
+        Err(failure.hint(next))
+    }
+
     fn approve(&self, rule: &Approval, admission: &mut Admission) -> Result<()> {
         let (statements, _) = self.demand(Predicate::Approval, Some(rule.max_age)).all(&self.store);
         let owner = |name: &str| self.located.policy.keys.get(name).and_then(|key| key.owner.clone());
@@ -211,6 +265,11 @@ impl<'a> Asked<'a> {
         }
         failure
     }
+}
+
+/// The artifact to which the way back was walked.
+fn walks_from(body: &Value) -> Option<Digest> {
+    body.get("from")?.as_str()?.parse().ok()
 }
 
 fn agrees(body: &Value) -> bool {

@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
     /// Refuse anything but this plan, by its sha256 as --plan prints it
     #[arg(long, value_name = "PLAN")]
     pub(crate) approved: Option<Digest>,
-    /// Go even where there is no way back; on failure everything then stays as it is, on hold
+    /// Go even where there is no way back, or where a migration closes it; on failure everything then stays as it is, on
+    /// hold. A migration closes the way back when it begins: a failure before it still goes back
     #[arg(long)]
     pub(crate) no_way_back: bool,
 }

@@ -1,8 +1,8 @@
 //! Judging the new revision while it takes over: the policy's checks, measured through the agent.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use windlass_ci::file::write_whole;
@@ -11,11 +11,13 @@ use windlass_ci::session::Session;
 use windlass_domain::outcome::Reason;
 use windlass_domain::policy::{Environment, NoData, OnInconclusive, Span, Verify, WarmUp};
 use windlass_domain::release::Sequence;
-use windlass_domain::rollout::Weights;
+use windlass_domain::rollout::{Rollout, Weights};
 use windlass_domain::verdict::Verdict;
 use windlass_signal::judge::{CancelSignal, Ending, Judgement, Source, Tick, Watch, watch};
 use windlass_target::driver::{Driver, Metrics};
-use windlass_target::judge::{Judge, Judged, Question};
+use windlass_target::hook::Hooks;
+use windlass_target::judge::{Call, Judge, Judged, Question};
+use windlass_target::proof::Borders;
 
 /// Judges by the policy's checks.
 pub(crate) struct Health {
@@ -25,10 +27,17 @@ pub(crate) struct Health {
     progress: Progress,
     recordings: PathBuf,
     judged: AtomicUsize,
+    hooks: Hooks,
+    borders: Mutex<Borders>,
 }
 
 impl Health {
-    pub(crate) fn new(session: &Session, environment: &Environment, driver: Arc<dyn Driver>) -> Self {
+    pub(crate) fn new(
+        session: &Session,
+        environment: &Environment,
+        hooks: Hooks,
+        driver: Arc<dyn Driver>,
+    ) -> Self {
         Self {
             verify: environment.verify.clone().unwrap_or_else(readiness_alone),
             driver,
@@ -36,12 +45,24 @@ impl Health {
             progress: session.progress.clone(),
             recordings: session.report_dir().join("deploy-recordings"),
             judged: AtomicUsize::new(0),
+            hooks,
+            borders: Mutex::default(),
         }
     }
 
     /// The folder of the recordings, where anything was judged.
     pub(crate) fn recordings(&self) -> Option<PathBuf> {
         (self.judged.load(Ordering::Relaxed) > 0).then(|| self.recordings.clone())
+    }
+
+    /// The folder of what hooks said, where any has run.
+    pub(crate) fn hooks(&self) -> Option<PathBuf> {
+        self.hooks.kept()
+    }
+
+    /// What the target had counted at the borders of a way back that was walked.
+    pub(crate) fn borders(&self) -> MutexGuard<'_, Borders> {
+        self.borders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, revision: Sequence, weight: u16, judgement: &Judgement) {
@@ -116,6 +137,18 @@ impl Judge for Health {
         let judgement = watch(&asked, &windlass_moving::now, &cancel, &mut tell).await;
         self.keep(new, question.weight, &judgement);
         verdict(&judgement, self.verify.on_inconclusive, split)
+    }
+
+    async fn hook(&self, call: Call<'_>) -> Judged {
+        self.hooks.run(call).await
+    }
+
+    async fn reached(&self, rollout: &Rollout) {
+        if Borders::is_at(rollout)
+            && let Ok(Some(tallies)) = self.driver.tallies().await
+        {
+            self.borders().keep(rollout, tallies);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use windlass_ci::session::{Artifact, Located};
 use windlass_ci::topics as common;
 use windlass_domain::digest::Digest;
 use windlass_domain::journal::History;
-use windlass_domain::policy::Environment;
+use windlass_domain::policy::{Environment, Migrate};
 use windlass_domain::release::{Release, Schema, SecretVersion, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Step, Takeover, WayBack, compile};
 use windlass_evidence::artifact;
@@ -91,24 +91,32 @@ impl<'a> Candidate<'a> {
     /// Refused (6) when there would be no way back, or the release cannot read the data in use.
     pub(crate) fn plan(&self, history: &History, seen: &Seen, no_way_back: bool) -> Result<Plan> {
         let release = self.release(history.next_sequence());
-        let way_back = self.way_back(history, seen, no_way_back)?;
-        reads_todays_data(history, release.schema)?;
+        let migrate = self.migration(history);
+        let is_for_good = migrate.as_ref().is_some_and(|migrate| !migrate.reversible);
+        let way_back = if is_for_good {
+            self.way_back_until_then(history, seen, no_way_back)?
+        } else {
+            self.way_back(history, seen, no_way_back)?
+        };
+        if migrate.is_none() {
+            reads_todays_data(history, release.schema)?;
+        }
         let old = history.live_release().map(|live| (live.sequence, instances(live)));
         let takeover = Takeover {
             new: release.sequence,
             old,
             instances: self.reached.terms.instances,
             verify: self.environment.verify.is_some(),
-            migrate: self.located.policy.release.migrate.clone(),
+            migrate,
             hosts: self.environment.target.hosts().to_vec(),
             hooks: self.environment.hooks.clone(),
-            prove: self.environment.prove_rollback,
+            prove: self.environment.prove_rollback && way_back != WayBack::None,
             keep: history.keep(release.sequence, self.environment.keep.releases),
             warm: history.warm(release.sequence, self.environment.keep.warm),
         };
         let steps = compile(&self.environment.strategy, &takeover);
         no_fake_shares(&steps, self.reached.driver.capabilities())?;
-        Ok(Plan {
+        let plan = Plan {
             environment: self.environment.name.clone(),
             intent: Intent::Deploy,
             way_back,
@@ -118,37 +126,50 @@ impl<'a> Candidate<'a> {
             hooks: self.environment.revert_hooks(),
             from: standing(history, seen),
             release,
-        })
+        };
+        windlass_moving::check_hooks(&plan, &topics::HOOK)?;
+        Ok(plan)
+    }
+
+    /// How the release brings the data to its schema: not at all where the data has that schema already.
+    fn migration(&self, history: &History) -> Option<Migrate> {
+        let release = &self.located.policy.release;
+        let writes = release.schema.map(|schema| schema.writes);
+        let is_there = writes.is_some() && writes == history.schema_written();
+        release.migrate.clone().filter(|_| !is_there)
+    }
+
+    /// The way back up to a migration that closes it: until then the data is as the live release knows it.
+    fn way_back_until_then(&self, history: &History, seen: &Seen, no_way_back: bool) -> Result<WayBack> {
+        match staged_anchor(history, seen) {
+            Ok(None) => Ok(WayBack::Empty),
+            Ok(Some(anchor)) => {
+                Ok(WayBack::Anchor { revision: anchor.sequence, instances: instances(anchor) })
+            }
+            Err(_) if no_way_back => Ok(WayBack::None),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn way_back(&self, history: &History, seen: &Seen, no_way_back: bool) -> Result<WayBack> {
-        let Some(live) = history.live() else { return Ok(WayBack::Empty) };
-        if no_way_back {
+        if no_way_back && history.live().is_some() {
             return Ok(WayBack::None);
         }
-        let revision = live.revision;
-        let refuse = |why: String| {
-            Failure::refused(&topics::WAY_BACK, format!("there would be no way back to {revision}: {why}"))
-                .hint("accept that with --no-way-back, which freezes on failure instead of going back")
-        };
-        let Some(anchor) = history.releases.get(&revision) else {
-            return Err(refuse("its release is not in the ledger".into()));
-        };
-        if !seen.revisions.iter().any(|(staged, _)| *staged == revision) {
-            return Err(refuse("its files are not on the target any more".into()));
-        }
+        let Some(anchor) = staged_anchor(history, seen)? else { return Ok(WayBack::Empty) };
+        let revision = anchor.sequence;
+        let refuse = |why: &str| no_way_back_to(revision, why);
         let new = self.located.policy.release.schema;
         match (anchor.schema, new) {
             (_, None) => {}
             (Some(old), Some(new)) if old.reads(new.writes) => {}
             (Some(old), Some(new)) => {
-                return Err(refuse(format!(
+                return Err(refuse(&format!(
                     "it reads schemas {} to {}, and the new release writes {}",
                     old.reads_from, old.reads_to, new.writes
                 )));
             }
             (None, Some(new)) => {
-                return Err(refuse(format!(
+                return Err(refuse(&format!(
                     "it does not say which schemas it reads, and the new release writes {}",
                     new.writes
                 )));
@@ -156,6 +177,30 @@ impl<'a> Candidate<'a> {
         }
         Ok(WayBack::Anchor { revision, instances: instances(anchor) })
     }
+}
+
+/// The live release, where its files are there to go back to; `None` where nothing is live.
+fn staged_anchor<'h>(history: &'h History, seen: &Seen) -> Result<Option<&'h Release>> {
+    let Some(live) = history.live() else { return Ok(None) };
+    let revision = live.revision;
+    let Some(anchor) = history.releases.get(&revision) else {
+        return Err(no_way_back_to(revision, "its release is not in the ledger"));
+    };
+    if !seen.revisions.iter().any(|(staged, _)| *staged == revision) {
+        return Err(no_way_back_to(revision, "its files are not on the target any more"));
+    }
+    Ok(Some(anchor))
+}
+
+fn no_way_back_to(revision: Sequence, why: &str) -> Failure {
+    Failure::refused(&topics::WAY_BACK, format!("there would be no way back to {revision}: {why}"))
+        .hint("accept that with --no-way-back, which freezes on failure instead of going back")
+}
+
+/// What a plan says of a migration that closes the way back: where it does.
+pub(crate) fn crossing(plan: &Plan) -> Option<String> {
+    let place = plan.crossing()?;
+    Some(format!("there is no way back after step {} (migrate)", place + 1))
 }
 
 /// A target that can only flip is never asked for a share of the requests.

@@ -18,6 +18,7 @@ use windlass_target::drive::Driven;
 
 use crate::admission::Admission;
 use crate::health::readiness_alone;
+use crate::plan::crossing;
 
 /// The report of `--plan`: what was looked at, and why it would be refused, if so.
 pub(crate) fn plan(
@@ -43,6 +44,8 @@ pub(crate) fn plan(
     let mut facts = report.own.plan_facts();
     facts.push(("way back", way_back));
     facts.push(("made from", plan.from.to_string()));
+    facts.extend(crossing(plan).map(|crossing| ("no way back", crossing)));
+    facts.extend(not_walked(environment, plan).map(|why| ("way back walked", why)));
     let verdict = match &refused {
         None => format!("this would be done in {}; nothing was changed", plan.environment),
         Some(failure) => format!("this would be done in {}, but: {}", plan.environment, failure.chain()),
@@ -60,6 +63,19 @@ pub(crate) fn plan(
 /// When a verdict on the running release is there at the latest.
 fn verdict_within(environment: &Environment) -> Span {
     environment.verify.as_ref().map_or(readiness_alone().within, |verify| verify.within)
+}
+
+/// Why the way back is not walked, where the policy asks for that.
+fn not_walked(environment: &Environment, plan: &Plan) -> Option<String> {
+    if !environment.prove_rollback || plan.walk().is_some() {
+        return None;
+    }
+    let why = match plan.way_back {
+        WayBack::Empty => "nothing is live to go back to",
+        WayBack::Anchor { .. } => "the release's migration closes the way back",
+        WayBack::None => "--no-way-back",
+    };
+    Some(format!("not applicable: {why}"))
 }
 
 /// The report of a deploy that has nothing to do.
@@ -87,6 +103,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) own: Own,
     pub(crate) admission: &'a Admission,
     pub(crate) recordings: Option<PathBuf>,
+    /// The folder of what hooks said, where any has run.
+    pub(crate) hooks: Option<PathBuf>,
 }
 
 /// The report of a rollout, and its evidence.
@@ -96,12 +114,13 @@ pub(crate) fn rollout(
     environment: &Environment,
     ended: Ended<'_>,
 ) -> Result<Report<Own>> {
-    let Ended { driven, own, admission, recordings } = ended;
+    let Ended { driven, own, admission, recordings, hooks } = ended;
     let mut report = Report::new(driven.outcome);
     report.environment = Some(environment.name.clone());
     report.artifact = own.release.as_ref().map(|release| release.artifact);
     report.own = own;
     attest(session, located, &report)?;
+    attest_proof(session, located, &report)?;
     let name = &environment.name;
     let revision = report.own.revision.map(|revision| revision.to_string()).unwrap_or_default();
     let (verdict, next) = match driven.outcome {
@@ -136,6 +155,10 @@ pub(crate) fn rollout(
             line: None,
         });
     }
+    for (reason, annotation) in windlass_moving::unheeded(&report.own, "deploy", name) {
+        report.reasons.push(reason);
+        report.annotations.push(annotation);
+    }
     if admission.unsigned {
         report
             .reasons
@@ -143,6 +166,7 @@ pub(crate) fn rollout(
     }
     report.outputs.push(("revision".into(), revision));
     report.files.extend(recordings.map(|path| ("recordings-path".to_owned(), path)));
+    report.files.extend(hooks.map(|path| ("hooks-path".to_owned(), path)));
     let facts = Facts { outcome: driven.outcome, verdict, facts: report.own.facts(), next: Some(next) };
     Ok(tell(report, &facts, "Deploy"))
 }
@@ -169,6 +193,23 @@ fn attest(session: &Session, located: &Located, report: &Report<Own>) -> Result<
     });
     let commit = report.own.release.as_ref().and_then(|release| release.commit.as_deref());
     session.attest(&Statement::about(artifact, commit, Predicate::Deploy, body))
+}
+
+/// A statement of its own about the way back that was walked, for exactly this pair of artifacts.
+fn attest_proof(session: &Session, located: &Located, report: &Report<Own>) -> Result<()> {
+    let Some(proof) = &report.own.proof else { return Ok(()) };
+    let body = json!({
+        "at": ended_at(report, session),
+        "environment": report.environment,
+        "policy": located.policy.digest,
+        "outcome": proof.outcome,
+        "from": proof.from,
+        "to": proof.to,
+        "plan": report.own.plan,
+        "proof": proof,
+    });
+    let commit = report.own.release.as_ref().and_then(|release| release.commit.as_deref());
+    session.attest(&Statement::about(proof.to, commit, Predicate::Proof, body))
 }
 
 /// When the last step ended: for a pass, the release is live at least since then.

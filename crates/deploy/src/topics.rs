@@ -33,8 +33,13 @@ windlass_domain::topics! {
         "Whether this commit contains the live one cannot be told, for instance because the clone is shallow. Nothing was touched.",
         "Fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0).";
     WAY_BACK = "deploy.way-back":
-        "There would be no way back: the live release is not staged any more, or its code cannot read the data schema that the new one writes. Nothing was touched.",
-        "Deploy a release that the old can live with (expand, then contract), or accept it with --no-way-back.";
+        "There would be no way back: the live release is not staged any more, its code cannot read the data schema that the new one writes, or the new one's migration is not reversible. Nothing was touched.",
+        "Deploy a release that the old can live with (expand, then contract), or accept it with --no-way-back; an approval of exactly this plan accepts a migration that is not reversible.";
+    HOOK = "deploy.hook": "A hook of the plan has a word in braces that is not known. Nothing was touched.",
+        "Correct it under `hooks`: there are {environment}, {revision} and {url}.";
+    PROOF = "deploy.proof":
+        "The environment demands that the way back from this artifact to the one that is live was walked before (`rollback.proved`), and no evidence of exactly this pair says so. Nothing was touched.",
+        "Deploy both, the live one first, in an environment with `prove_rollback: true`; the evidence of that counts here.";
     SCHEMA = "deploy.schema": "The release cannot read the data schema that is in use. Nothing was touched.",
         "Deploy a release whose `reads` contains the schema in use.";
     SECRET = "deploy.secret": "A secret of the target cannot be given to the release: its file on the host is missing, cannot be read by the agent's user, is no file, or is open to all users. Nothing was touched.",

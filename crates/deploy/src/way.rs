@@ -16,6 +16,7 @@ use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
 use windlass_target::driver::{DriverError, Look, Seen, Tallies};
 use windlass_target::fenced::Fenced;
+use windlass_target::proof::Proof;
 use windlass_target::reach::Reached;
 use windlass_target::stop;
 
@@ -23,7 +24,7 @@ use crate::admission::{Admission, Asked};
 use crate::args::Arguments;
 use crate::health::Health;
 use crate::plan::Candidate;
-use crate::{git, report, topics};
+use crate::{git, plan, report, topics};
 
 /// Under which topics a target's refusals and faults are told.
 static FAILURES: Failures = Failures {
@@ -56,7 +57,7 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     }
     // A release that is not admitted moves nothing, not even what an earlier run left open: that has its own evidence.
     let admission = asked.admit()?;
-    run.move_it(&admission, commit.clone()).await
+    run.move_it(&asked, &admission, commit.clone()).await
 }
 
 struct Run<'a> {
@@ -78,11 +79,22 @@ impl Run<'_> {
         let candidate = self.candidate(commit)?.knowing().await.map_err(no_secret)?;
         let look = self.reached.driver.look().await.map_err(unreached)?;
         let plan = candidate.plan(&look.history, &look.seen, self.arguments.no_way_back)?;
-        let admission = asked.admit();
-        Ok(report::plan(self.session, self.environment, &plan, &look.history, admission.err()))
+        let refused = match asked.admit() {
+            Ok(admission) => asked
+                .proved(look.history.live_release())
+                .and_then(|()| self.crosses_knowingly(&plan, &admission))
+                .err(),
+            Err(failure) => Some(failure),
+        };
+        Ok(report::plan(self.session, self.environment, &plan, &look.history, refused))
     }
 
-    async fn move_it(&self, admission: &Admission, commit: Option<String>) -> Result<Report<Own>> {
+    async fn move_it(
+        &self,
+        asked: &Asked<'_>,
+        admission: &Admission,
+        commit: Option<String>,
+    ) -> Result<Report<Own>> {
         let stop = stop::on_signals()
             .map_err(|error| Failure::unknown(&common::BUG, "cannot listen for signals").because(error))?;
         let candidate = self.candidate(commit)?;
@@ -90,7 +102,7 @@ impl Run<'_> {
         let asleep = self.reached.driver.look().await.map_err(unreached)?;
         let mut fenced = windlass_moving::hold(self.session, &self.reached, &FAILURES).await?;
         let result = match candidate.knowing().await.map_err(no_secret) {
-            Ok(candidate) => self.under(&mut fenced, &candidate, admission, &asleep, stop).await,
+            Ok(candidate) => self.under(&mut fenced, &candidate, asked, admission, &asleep, stop).await,
             Err(failure) => Err(failure),
         };
         // However it ended, the fence is given back; where that fails, it ends by itself.
@@ -103,6 +115,7 @@ impl Run<'_> {
         &self,
         fenced: &mut Fenced,
         candidate: &Candidate<'_>,
+        asked: &Asked<'_>,
         admission: &Admission,
         before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
@@ -110,7 +123,8 @@ impl Run<'_> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
         driver.supply(fenced.history.next_sequence(), candidate.package());
         let before = driver.tallies().await.map_err(unreached)?;
-        let health = Health::new(self.session, self.environment, Arc::clone(driver));
+        let hooks = windlass_moving::hooks(self.session, self.located);
+        let health = Health::new(self.session, self.environment, hooks, Arc::clone(driver));
         let tell = |news: News| windlass_moving::say(progress, &news);
 
         let mut recovered = None;
@@ -133,7 +147,7 @@ impl Run<'_> {
         }
         let driven = match driven {
             Some(driven) => driven,
-            None => match self.preflight(candidate, fenced, admission, before_waking).await? {
+            None => match self.preflight(candidate, fenced, asked, admission, before_waking).await? {
                 Preflight::AlreadyLive => {
                     let mut report =
                         report::already_live(self.session, &fenced.history, self.artifact.digest);
@@ -141,6 +155,7 @@ impl Run<'_> {
                     return Ok(report);
                 }
                 Preflight::Go(plan) => {
+                    health.borders().begin(before.clone());
                     drive::start(fenced, *plan, &health, stop, &tell).await.map_err(unreached)?
                 }
             },
@@ -153,6 +168,7 @@ impl Run<'_> {
         &self,
         candidate: &Candidate<'_>,
         fenced: &Fenced,
+        asked: &Asked<'_>,
         admission: &Admission,
         before_waking: &Look,
     ) -> Result<Preflight> {
@@ -171,6 +187,7 @@ impl Run<'_> {
         if is_live(candidate, fenced, &seen) {
             return Ok(Preflight::AlreadyLive);
         }
+        asked.proved(history.live_release())?;
         let live = history.live_release().and_then(|release| release.commit.as_deref());
         match git::relation(&self.located.folder, live, candidate.commit.as_deref()).order() {
             Order::Follows => {}
@@ -188,6 +205,7 @@ impl Run<'_> {
         let mut plan = candidate.plan(history, &seen, self.arguments.no_way_back)?;
         plan.from = before_waking.standing_under(history, &seen);
         self.approved(&plan, admission)?;
+        self.crosses_knowingly(&plan, admission)?;
         Ok(Preflight::Go(Box::new(plan)))
     }
 
@@ -205,6 +223,21 @@ impl Run<'_> {
             .hint("end it first, without --approved, or by `rollback`; then look at the plan again")),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// A migration that closes the way back is run only where someone has said so of it: by --no-way-back, or by an
+    /// approval of exactly this plan, which says it too.
+    fn crosses_knowingly(&self, plan: &Plan, admission: &Admission) -> Result<()> {
+        let Some(crossing) = plan::crossing(plan) else { return Ok(()) };
+        if self.arguments.no_way_back || admission.plans.contains(&plan.digest()) {
+            return Ok(());
+        }
+        let name = &self.environment.name;
+        Err(Failure::refused(&topics::WAY_BACK, format!("{crossing}: the release's migration is not reversible"))
+            .hint(format!(
+                "accept that with --no-way-back, or by an approval of exactly this plan: `windlass approve -e {name} --plan {}`",
+                plan.digest()
+            )))
     }
 
     fn approved(&self, plan: &Plan, admission: &Admission) -> Result<()> {
@@ -242,9 +275,11 @@ impl Run<'_> {
         };
         let mut own = Own::of_rollout(&rollout);
         own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
+        own.proof = Proof::of(&rollout, &fenced.history, &health.borders());
         own.hold = hold;
         own.recovered = recovered;
-        let ended = report::Ended { driven: &driven, own, admission, recordings: health.recordings() };
+        let (recordings, hooks) = (health.recordings(), health.hooks());
+        let ended = report::Ended { driven: &driven, own, admission, recordings, hooks };
         report::rollout(self.session, self.located, self.environment, ended)
     }
 }

@@ -17,3 +17,4 @@ pub mod release;
 pub mod rollout;
 pub mod secret;
 pub mod verdict;
+pub mod words;

@@ -78,13 +78,16 @@ pub enum Predicate {
     Health,
     /// What a rollback did.
     Rollback,
+    /// That the way back from one artifact to another was walked on purpose, under traffic, and held or did not:
+    /// `{at, environment, policy, outcome, from, to, plan, proof}`. The subject is the newer artifact, `to`.
+    Proof,
     /// An approval by a person.
     Approval,
 }
 
 impl Predicate {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TestResult,
         Self::Vulnerabilities,
         Self::Scan,
@@ -92,6 +95,7 @@ impl Predicate {
         Self::Deploy,
         Self::Health,
         Self::Rollback,
+        Self::Proof,
         Self::Approval,
     ];
 
@@ -106,6 +110,7 @@ impl Predicate {
             Self::Deploy => "https://windlass.dev/attestation/deploy/v1",
             Self::Health => "https://windlass.dev/attestation/health/v1",
             Self::Rollback => "https://windlass.dev/attestation/rollback/v1",
+            Self::Proof => "https://windlass.dev/attestation/rollback-proof/v1",
             Self::Approval => "https://windlass.dev/attestation/approval/v1",
         }
     }
@@ -117,7 +122,7 @@ impl Predicate {
             Self::TestResult => EvidenceKind::Tests,
             Self::Vulnerabilities | Self::Scan => EvidenceKind::Scan,
             Self::Gate => EvidenceKind::Gate,
-            Self::Deploy => EvidenceKind::Deploy,
+            Self::Deploy | Self::Proof => EvidenceKind::Deploy,
             Self::Health => EvidenceKind::Health,
             Self::Rollback => EvidenceKind::Rollback,
             Self::Approval => EvidenceKind::Approval,

@@ -116,6 +116,7 @@ fn made(predicate: Predicate, body: &Value) -> Option<Timestamp> {
         | Predicate::Deploy
         | Predicate::Health
         | Predicate::Rollback
+        | Predicate::Proof
         | Predicate::Approval => body.get("at"),
     };
     text?.as_str()?.parse().ok()
@@ -134,6 +135,7 @@ fn environment(predicate: Predicate, body: &Value) -> Option<String> {
         | Predicate::Deploy
         | Predicate::Health
         | Predicate::Rollback
+        | Predicate::Proof
         | Predicate::Approval => body.get("environment")?.as_str().map(str::to_owned),
     }
 }
@@ -152,6 +154,7 @@ fn policy(predicate: Predicate, body: &Value) -> Option<Digest> {
         | Predicate::Deploy
         | Predicate::Health
         | Predicate::Rollback
+        | Predicate::Proof
         | Predicate::Approval => body.get("policy"),
     };
     text?.as_str()?.parse().ok()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use windlass_ci::args::{Common, ToolArgs};
+use windlass_domain::digest::{Digest, NotADigest};
 
 /// Decide whether a release may enter an environment.
 ///
@@ -24,8 +25,28 @@ pub(crate) struct GateCheck {
     /// Compare with the merge base of REV for coverage.new_lines [default: the CI system's base, else origin/HEAD]
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
+    /// Say which artifact is live in the environment, by its digest, or none: rollback.proved is about the way back to it
+    /// [default: that of the newest deploy in the evidence]. deploy asks the target's ledger again
+    #[arg(long, value_name = "DIGEST", value_parser = live)]
+    pub(crate) live: Option<Live>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// What is live in the environment, by somebody's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Live {
+    /// Nothing.
+    Nothing,
+    /// This artifact.
+    Artifact(Digest),
+}
+
+fn live(text: &str) -> Result<Live, String> {
+    if text == "none" {
+        return Ok(Live::Nothing);
+    }
+    text.parse().map(Live::Artifact).map_err(|error: NotADigest| format!("{error}, nor `none`"))
 }
 
 #[derive(Debug, Subcommand)]

@@ -51,6 +51,7 @@ pub(crate) fn judge(session: &Session, arguments: &GateCheck) -> Result<Report<O
         artifact: artifact.digest,
         now: session.context.started,
         author: repository.as_ref().zip(commit.as_deref()).and_then(|(one, commit)| one.author(commit)),
+        live: arguments.live,
         changes,
     });
     let outcome = come_to(environment, &conditions)?;

@@ -3,6 +3,7 @@
 //! Knows every kind of target by its driver's trait alone, and decides nothing.
 
 mod failures;
+mod unheeded;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +12,17 @@ use windlass_ci::fail::{Failure, Result};
 use windlass_ci::progress::Progress;
 use windlass_ci::session::{Located, Session};
 use windlass_ci::topics;
+use windlass_domain::explain::Topic;
 use windlass_domain::journal::Event;
 use windlass_domain::policy::Environment;
+use windlass_domain::rollout::Plan;
 use windlass_target::drive::News;
 use windlass_target::fenced::{self, Clock, Fenced};
+use windlass_target::hook::{self, Hooks};
 use windlass_target::reach::{Origin, Reached, reach};
 
 pub use self::failures::Failures;
+pub use self::unheeded::unheeded;
 
 /// The runtime of a tool: one thread is plenty.
 ///
@@ -58,6 +63,23 @@ pub fn find(
     };
     reach(environment, origin)
         .map_err(|error| Failure::invalid(failures.driver, "cannot reach the target").because(error))
+}
+
+/// The hooks of the policy, run in its folder; what they say is kept in the report folder.
+#[must_use]
+pub fn hooks(session: &Session, located: &Located) -> Hooks {
+    Hooks::new(&located.folder, &session.context.vars, &session.report_dir())
+}
+
+/// Whether the words in braces of a plan's hooks are all known.
+///
+/// # Errors
+/// Invalid (2) where one is not.
+pub fn check_hooks(plan: &Plan, topic: &'static Topic) -> Result<()> {
+    hook::check(plan).map_err(|why| {
+        Failure::invalid(topic, format!("the plan has a hook that cannot be run: {why}"))
+            .hint("correct it under `hooks` in windlass.yml")
+    })
 }
 
 /// Wakes the target and takes its fence.

@@ -35,6 +35,12 @@ pub(crate) fn plan(
         .hint(format!("staged are: {}", list(seen.revisions.iter().map(|(staged, _)| *staged)))));
     }
     reads_todays_data(history, &release)?;
+    if let Some(past) = history.migrated_past(to).filter(|_| to != live) {
+        return Err(Failure::refused(
+            &topics::SCHEMA,
+            format!("the migration of {past} is not reversible, and {to} was live before it"),
+        ));
+    }
     let current = history.releases.get(&live);
     let takeover = Takeover {
         hooks: environment.hooks.clone(),
@@ -48,7 +54,7 @@ pub(crate) fn plan(
     } else {
         WayBack::Anchor { revision: live, instances: current.map_or(1, instances) }
     };
-    Ok(Plan {
+    let plan = Plan {
         environment: environment.name.clone(),
         intent: Intent::Rollback { reason: arguments.reason.clone(), hold: !arguments.no_hold },
         way_back,
@@ -58,7 +64,9 @@ pub(crate) fn plan(
         hooks: environment.revert_hooks(),
         from: standing(history, seen),
         release,
-    })
+    };
+    windlass_moving::check_hooks(&plan, &topics::HOOK)?;
+    Ok(plan)
 }
 
 fn destination(

@@ -1,5 +1,7 @@
 //! What a rollback says at its end: document, text, summary, evidence.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use windlass_ci::facts::Facts;
 use windlass_ci::fail::Result;
@@ -51,6 +53,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) regretted: Option<Release>,
     /// The names of its secrets that are not what it was released with.
     pub(crate) secrets: Vec<String>,
+    /// The folder of what hooks said, where any has run.
+    pub(crate) hooks: Option<PathBuf>,
 }
 
 /// The report of a rollback, and its evidence.
@@ -60,7 +64,7 @@ pub(crate) fn rollback(
     environment: &Environment,
     ended: Ended<'_>,
 ) -> Result<Report<Own>> {
-    let Ended { driven, own, live, regretted, secrets } = ended;
+    let Ended { driven, own, live, regretted, secrets, hooks } = ended;
     let mut report = Report::new(driven.outcome);
     report.environment = Some(environment.name.clone());
     report.artifact = live.as_ref().map(|release| release.artifact);
@@ -105,6 +109,11 @@ pub(crate) fn rollback(
         );
         report.reasons.push(Reason::new("secrets").why(why));
     }
+    for (reason, annotation) in windlass_moving::unheeded(&report.own, "rollback", name) {
+        report.reasons.push(reason);
+        report.annotations.push(annotation);
+    }
+    report.files.extend(hooks.map(|path| ("hooks-path".to_owned(), path)));
     report.outputs.push(("revision".into(), live));
     let facts = Facts { outcome: driven.outcome, verdict, facts: report.own.facts(), next: Some(next) };
     Ok(tell(report, &facts))

@@ -8,7 +8,10 @@ windlass_domain::topics! {
         "See `windlass history -e ENV` for the releases that were live.";
     GONE = "rollback.gone": "The files of that release are not on the target any more: retention has removed them. Nothing was touched.",
         "Go to a newer release, or deploy the old artifact again; raise `keep` for the environment.";
-    SCHEMA = "rollback.schema": "The old release cannot read the data schema in use. Nothing was touched.",
+    HOOK = "rollback.hook": "A hook of the plan has a word in braces that is not known. Nothing was touched.",
+        "Correct it under `hooks`: there are {environment}, {revision} and {url}.";
+    SCHEMA = "rollback.schema":
+        "The old release cannot read the data schema in use, or a migration that is not reversible has come after it. Nothing was touched.",
         "Go forward with a corrected release, or take the data back first by hand.";
     APPROVED = "rollback.approved": "The plan is not the one that was approved: what is live or staged changed since. Nothing was touched.",
         "Look at `rollback --plan` again and approve the plan it prints.";

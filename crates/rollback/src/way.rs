@@ -1,5 +1,7 @@
 //! The whole way of one rollback: fence, what is open turned back, plan, drive, hold, report.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
@@ -15,7 +17,8 @@ use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
 use windlass_target::driver::{DriverError, Look, Tallies};
 use windlass_target::fenced::Fenced;
-use windlass_target::judge::{Judge, Judged, Question};
+use windlass_target::hook::Hooks;
+use windlass_target::judge::{Call, Judge, Judged, Question};
 use windlass_target::reach::Reached;
 use windlass_target::stop;
 
@@ -51,14 +54,20 @@ struct Run<'a> {
     reached: Reached,
 }
 
-/// A rollback asks nobody: readiness decides.
-struct Nobody;
+/// A rollback asks nobody: readiness decides. Its hooks are run.
+struct Nobody {
+    hooks: Hooks,
+}
 
 #[async_trait]
 impl Judge for Nobody {
     async fn judge(&self, question: Question<'_>) -> Judged {
         // Only the forward way of a deploy is verified, and that is turned back before it asks.
         Judged::Unknown { why: format!("a rollback does not judge {}", question.plan.release.sequence) }
+    }
+
+    async fn hook(&self, call: Call<'_>) -> Judged {
+        self.hooks.run(call).await
     }
 }
 
@@ -91,6 +100,7 @@ impl Run<'_> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
         let before = driver.tallies().await.map_err(unreached)?;
         let tell = |news: News| windlass_moving::say(progress, &news);
+        let nobody = Nobody { hooks: windlass_moving::hooks(self.session, self.located) };
         let reason = self.arguments.reason.clone().unwrap_or_else(|| "a rollback was asked for".to_owned());
 
         let mut regretted = fenced.history.live_release().cloned();
@@ -106,7 +116,7 @@ impl Run<'_> {
                 let abort = (!going_back && !committed).then(|| reason.clone());
                 let turned = abort.is_some();
                 let driven =
-                    drive::resume(fenced, &Nobody, stop.clone(), abort, &tell).await.map_err(unreached)?;
+                    drive::resume(fenced, &nobody, stop.clone(), abort, &tell).await.map_err(unreached)?;
                 if turned {
                     regretted = Some(plan.release);
                 }
@@ -121,20 +131,21 @@ impl Run<'_> {
                     }
                     Outcome::Passed | Outcome::Failed => {
                         regretted = fenced.history.live_release().cloned();
-                        self.start(fenced, before_waking, stop, &tell).await?
+                        self.start(fenced, &nobody, before_waking, stop, &tell).await?
                     }
                     _ => driven,
                 }
             }
-            None => self.start(fenced, before_waking, stop, &tell).await?,
+            None => self.start(fenced, &nobody, before_waking, stop, &tell).await?,
         };
         self.hold(fenced, &driven, &reason).await?;
-        self.conclude(fenced, before, &driven, regretted, recovered).await
+        self.conclude(fenced, before, &driven, regretted, recovered, nobody.hooks.kept()).await
     }
 
     async fn start(
         &self,
         fenced: &mut Fenced,
+        nobody: &Nobody,
         before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
         tell: &(dyn Fn(News) + Send + Sync),
@@ -143,7 +154,7 @@ impl Run<'_> {
         let mut plan = plan::plan(self.environment, &fenced.history, &seen, self.arguments)?;
         plan.from = before_waking.standing_under(&fenced.history, &seen);
         self.approved(&plan)?;
-        drive::start(fenced, plan, &Nobody, stop, tell).await.map_err(unreached)
+        drive::start(fenced, plan, nobody, stop, tell).await.map_err(unreached)
     }
 
     fn approved(&self, plan: &Plan) -> Result<()> {
@@ -199,6 +210,7 @@ impl Run<'_> {
         driven: &Driven,
         regretted: Option<Release>,
         recovered: Option<String>,
+        hooks: Option<PathBuf>,
     ) -> Result<Report<Own>> {
         let rollout = fenced.history.rollouts.last().cloned();
         let hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
@@ -212,7 +224,7 @@ impl Run<'_> {
         own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
         own.hold = hold;
         own.recovered = recovered;
-        let ended = report::Ended { driven, own, live, regretted, secrets };
+        let ended = report::Ended { driven, own, live, regretted, secrets, hooks };
         report::rollback(self.session, self.located, self.environment, ended)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -83,52 +83,86 @@ async fn watch(
     limit: Duration,
     mut gone: oneshot::Receiver<()>,
 ) -> Result<Ended, NotRun> {
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut output, mut log) = (Vec::new(), Log::default());
-    let (mut all, mut asked_to_stop) = (false, false);
-    let status = {
-        let mut piping = pin!(async {
-            tokio::join!(give(stdin, input), keep(stdout, &mut output), follow(stderr, &mut log))
+    let end = {
+        let piping = pin!(async {
+            tokio::join!(give(stdin, input), keep(stdout, &mut output), follow(stderr, &mut log));
         });
-        let mut time = pin!(tokio::time::sleep(limit));
-        let status = loop {
-            tokio::select! {
-                biased;
-                _ = &mut piping, if !all => all = true,
-                status = child.wait() => break status.map_err(NotRun::Io)?,
-                // What it says while it stops is still read: a broken pipe would end it at once.
-                _ = &mut gone, if !asked_to_stop => {
-                    asked_to_stop = true;
-                    signal(group, Signal::TERM);
-                    time.as_mut().reset(Instant::now() + GRACE);
-                }
-                () = &mut time => {
-                    signal(group, if asked_to_stop { Signal::KILL } else { Signal::TERM });
-                    asked_to_stop = true;
-                    time.as_mut().reset(Instant::now() + GRACE);
-                }
-            }
-        };
-        if !all {
-            // What comes later is some left-over child's, and is not waited for.
-            let _ = tokio::time::timeout(LINGER, &mut piping).await;
-        }
-        status
+        attend(&mut child, piping, limit, &mut gone).await.map_err(NotRun::Io)?
     };
-    if asked_to_stop {
-        // What is left of the group did not heed the request.
-        signal(group, Signal::KILL);
-        return Err(NotRun::Late { limit, log: log.lines() });
+    match end {
+        End::Stopped => Err(NotRun::Late { limit, log: log.lines() }),
+        End::OfItself(_) if output.len() > LARGEST => Err(NotRun::Large),
+        End::OfItself(status) => Ok(Ended { status, output, log: log.lines() }),
     }
-    // Whatever it left running, such as the service itself, is its own.
-    if output.len() > LARGEST { Err(NotRun::Large) } else { Ok(Ended { status, output, log: log.lines() }) }
 }
 
-fn signal(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        // Nobody left to signal is what is wanted.
-        let _ = kill_process_group(group, signal);
+/// The end of a child that was attended to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It ended. Whatever it left running, such as the service itself, is its own.
+    OfItself(ExitStatus),
+    /// It was stopped, and all of its group with it: its time was over, or nobody waits for it any more.
+    Stopped,
+}
+
+/// Awaits the end of a child that leads its own process group, while what it says is piped. After `limit`, or when
+/// `gone` ends, the group gets SIGTERM, and SIGKILL five seconds later; it gets SIGKILL too when this is dropped.
+pub(crate) async fn attend(
+    child: &mut Child,
+    mut piping: Pin<&mut (impl Future<Output = ()> + Send)>,
+    limit: Duration,
+    gone: &mut oneshot::Receiver<()>,
+) -> io::Result<End> {
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let (mut all, mut asked_to_stop) = (false, false);
+    let mut time = pin!(tokio::time::sleep(limit));
+    let status = loop {
+        tokio::select! {
+            biased;
+            () = &mut piping, if !all => all = true,
+            status = child.wait() => break status?,
+            // What it says while it stops is still read: a broken pipe would end it at once.
+            _ = &mut *gone, if !asked_to_stop => {
+                asked_to_stop = true;
+                group.signal(Signal::TERM);
+                time.as_mut().reset(Instant::now() + GRACE);
+            }
+            () = &mut time => {
+                group.signal(if asked_to_stop { Signal::KILL } else { Signal::TERM });
+                asked_to_stop = true;
+                time.as_mut().reset(Instant::now() + GRACE);
+            }
+        }
+    };
+    if !all {
+        // What comes later is some left-over child's, and is not waited for.
+        let _ = tokio::time::timeout(LINGER, &mut piping).await;
+    }
+    if asked_to_stop {
+        // What is left of the group did not heed the request.
+        return Ok(End::Stopped);
+    }
+    group.0 = None;
+    Ok(End::OfItself(status))
+}
+
+/// A process group that is killed when it is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // Nobody left to signal is what is wanted.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
     }
 }
 

@@ -12,6 +12,10 @@ use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Change, Longest, Plan, Rollout, Step};
 
 use crate::driver::Tallies;
+use crate::proof::Proof;
+
+/// How the result of a step begins that was judged no.
+const FAILED: &str = "failed: ";
 
 /// The own part of the document of `deploy` and `rollback`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +44,9 @@ pub struct Own {
     pub hold: Option<String>,
     /// What an earlier run had left open and this one ended first.
     pub recovered: Option<String>,
+    /// What came of the way back where it was walked on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// One step.
@@ -135,6 +142,19 @@ impl Own {
         Self { steps: StepLine::done(rollout), ..Self::of_plan(&rollout.plan) }
     }
 
+    /// The steps that failed and held nothing up, each with why: hooks of the way back, and what comes after the commit.
+    #[must_use]
+    pub fn unheeded(&self) -> Vec<(String, String)> {
+        let commit = self.steps.iter().position(|line| line.step.starts_with("commit "));
+        let failed = |(index, line): (usize, &StepLine)| {
+            let why = line.result.as_deref()?.strip_prefix(FAILED)?;
+            let is_after = commit.is_some_and(|commit| commit < index);
+            let is_hook = line.step.starts_with("hook ") && line.way == Way::Back;
+            (is_after || is_hook).then(|| (line.step.clone(), why.to_owned()))
+        };
+        self.steps.iter().enumerate().filter_map(failed).collect()
+    }
+
     /// The facts for people, by name.
     #[must_use]
     pub fn facts(&self) -> Vec<(&'static str, String)> {
@@ -162,6 +182,7 @@ impl Own {
                 "way back",
                 text(receipt.and_then(|receipt| receipt.rollback_ms).map(|time| format!("{time} ms"))),
             ),
+            ("way back walked", text(self.proof.as_ref().map(Proof::told))),
             ("recovered", text(self.recovered.clone())),
             ("hold", text(self.hold.clone())),
         ]
@@ -186,7 +207,7 @@ impl StepLine {
             result: Some(match &record.result {
                 Ok(note) if note.is_empty() => "done".to_owned(),
                 Ok(note) => note.clone(),
-                Err(why) => format!("failed: {why}"),
+                Err(why) => format!("{FAILED}{why}"),
             }),
         };
         rollout.done.iter().map(line).collect()
@@ -197,8 +218,14 @@ impl Receipt {
     /// What the target counted between two looks, and the times of a rollout.
     #[must_use]
     pub fn between(before: &Tallies, after: &Tallies, rollout: &Rollout) -> Self {
-        let mut receipt =
-            Self { switch_ms: switch_ms(rollout), rollback_ms: rollback_ms(rollout), ..Self::default() };
+        let (switch_ms, rollback_ms) = (switch_ms(rollout), rollback_ms(rollout));
+        Self { switch_ms, rollback_ms, ..Self::counted(before, after) }
+    }
+
+    /// What the target counted between two looks.
+    #[must_use]
+    pub fn counted(before: &Tallies, after: &Tallies) -> Self {
+        let mut receipt = Self::default();
         for (revision, now) in after {
             let then = before.get(revision).copied().unwrap_or_default();
             // An agent that was started anew counts from nothing.
@@ -229,6 +256,7 @@ fn rollback_ms(rollout: &Rollout) -> Option<u64> {
     millis(first.began, shift.at)
 }
 
-fn millis(from: Timestamp, to: Timestamp) -> Option<u64> {
+/// The time between two moments, in milliseconds.
+pub(crate) fn millis(from: Timestamp, to: Timestamp) -> Option<u64> {
     u64::try_from(to.duration_since(from).as_millis()).ok()
 }

@@ -11,11 +11,14 @@ use windlass_domain::rollout::{Decision, End, Finished, Observation, Phase, Plan
 
 use crate::driver::DriverError;
 use crate::fenced::Fenced;
-use crate::judge::{Judge, Judged, Question};
+use crate::judge::{Call, Judge, Judged, Question};
 
 /// How long a step that is under way, and the way back, may still take after the run was told to stop. CI systems kill
 /// ten seconds after they ask.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// How long a command whose time is over may take to be stopped.
+const STOPPING: Duration = Duration::from_secs(7);
 
 /// What a run tells while it drives.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +120,11 @@ async fn run(
             Decision::Record(events) => {
                 seen.finished = None;
                 fenced.record(events.clone()).await?;
+                let is_done = events.iter().any(|event| matches!(event, Event::Done { .. }));
                 announce(fenced, events, tell);
+                if let (true, Some(rollout)) = (is_done, fenced.history.rollouts.last()) {
+                    judge.reached(rollout).await;
+                }
             }
             Decision::Run { step, until, clock } => {
                 match effect(fenced, &step, (until, &clock), judge, &mut stop).await? {
@@ -199,6 +206,18 @@ enum Effect {
     Unknown(String),
 }
 
+impl From<Judged> for Effect {
+    fn from(judged: Judged) -> Self {
+        match judged {
+            Judged::Passed { note } => Self::Finished(Finished::Done { note }),
+            Judged::Failed { why } => Self::Finished(Finished::Failed { why }),
+            Judged::Held { why } => Self::Finished(Finished::Held { why }),
+            Judged::Unknown { why } => Self::Unknown(why),
+            Judged::Stopped => Self::Stopped,
+        }
+    }
+}
+
 async fn effect(
     fenced: &Fenced,
     step: &Step,
@@ -207,7 +226,11 @@ async fn effect(
     stop: &mut Stop,
 ) -> Result<Effect, DriverError> {
     let mut lost = fenced.lost.clone();
-    let time = span_between(fenced.now(), until);
+    let mut time = span_between(fenced.now(), until);
+    if matches!(step, Step::Hook { .. } | Step::Migrate { .. }) {
+        // A command is stopped by whoever runs it, which takes a moment.
+        time += STOPPING;
+    }
     tokio::select! {
         refused = lost.wait_for(Option::is_some) => {
             let refusal = refused.ok().and_then(|refusal| refusal.clone());
@@ -233,18 +256,20 @@ async fn bring_about(
         let revision = revision.unwrap_or(plan.release.sequence);
         let question =
             Question { plan, revision, weight: *weight, bake: *bake, until, stop: stop.asked.clone() };
-        return Ok(match judge.judge(question).await {
-            Judged::Passed { note } => Effect::Finished(Finished::Done { note }),
-            Judged::Failed { why } => Effect::Finished(Finished::Failed { why }),
-            Judged::Held { why } => Effect::Finished(Finished::Held { why }),
-            Judged::Unknown { why } => Effect::Unknown(why),
-            Judged::Stopped => Effect::Stopped,
-        });
+        return Ok(judge.judge(question).await.into());
     }
-    if let Step::Hook { name, .. } = step {
-        return Ok(Effect::Finished(Finished::Failed {
-            why: format!("this build cannot run hooks: {name}"),
-        }));
+    if let Step::Hook { name, run, env, .. } = step {
+        let url = fenced.driver.observe().await?.url.unwrap_or_default();
+        let rollout = fenced.history.rollouts.last().expect("a step is of a rollout");
+        let (way, index) = match rollout.phase {
+            Phase::Back { index, .. } => (Way::Back, index),
+            Phase::Forward { index, .. } => (Way::Forward, index),
+            Phase::Over(_) => (Way::Forward, rollout.plan.steps.len()),
+        };
+        let limit = span_between(fenced.now(), until);
+        let plan = &rollout.plan;
+        let call = Call { plan, way, index, name, run, env, url, limit, stop: stop.asked.clone() };
+        return Ok(judge.hook(call).await.into());
     }
     let applied = fenced.driver.apply(&fenced.lease, step);
     tokio::select! {

@@ -1,11 +1,15 @@
-//! Judging the new revision while it serves: asked by the drive loop, answered by whoever measures.
+//! What a rollout leaves to the run itself: asked by the drive loop, answered by whoever measures and runs hooks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use windlass_domain::journal::Way;
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
-use windlass_domain::rollout::Plan;
+use windlass_domain::rollout::{Plan, Rollout};
 
 /// What is asked.
 #[derive(Debug)]
@@ -51,9 +55,40 @@ pub enum Judged {
     Stopped,
 }
 
-/// Whoever measures.
+/// A hook whose time has come.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The rollout.
+    pub plan: &'a Plan,
+    /// The list that it stands in.
+    pub way: Way,
+    /// Its place there.
+    pub index: usize,
+    /// What it is called: `before shift`.
+    pub name: &'a str,
+    /// The program and its arguments.
+    pub run: &'a [String],
+    /// Variables beside the run's own.
+    pub env: &'a BTreeMap<String, String>,
+    /// The address that serves the environment, as a URL; empty where nothing serves it yet.
+    pub url: String,
+    /// How long it may take from now.
+    pub limit: Duration,
+    /// Becomes true when the run shall stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Whoever does what a rollout leaves to the run itself: measuring, and the author's hooks.
 #[async_trait]
 pub trait Judge: Send + Sync {
     /// Answers within `until`.
     async fn judge(&self, question: Question<'_>) -> Judged;
+
+    /// Runs a hook to its end.
+    async fn hook(&self, call: Call<'_>) -> Judged {
+        Judged::Unknown { why: format!("this run cannot execute hook `{}`", call.name) }
+    }
+
+    /// Is told that a step is done, before the next one begins.
+    async fn reached(&self, _: &Rollout) {}
 }

@@ -12,10 +12,15 @@ pub mod driver;
 pub mod exec;
 pub mod fenced;
 #[cfg(unix)]
+pub mod hook;
+#[cfg(unix)]
 pub mod host;
 #[cfg(unix)]
 pub mod hosts;
 pub mod judge;
+#[cfg(unix)]
+mod mask;
+pub mod proof;
 #[cfg(unix)]
 pub mod reach;
 #[cfg(unix)]

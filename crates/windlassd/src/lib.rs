@@ -13,6 +13,7 @@ mod handover;
 mod ledger;
 mod log;
 mod metrics;
+mod migrate;
 mod process;
 mod root;
 mod rotation;

@@ -21,7 +21,7 @@ use crate::root::{Lock, NotLocked, Root, SOCKET_PATH};
 use crate::route::{Placement, Router};
 use crate::service::{self, Manager};
 use crate::supervise::{Fleet, rotate, visible};
-use crate::{cgroup, control, log, topics};
+use crate::{cgroup, control, log, migrate, topics};
 
 /// Runs the agent until it is told to end. The exit code is an [`Outcome`]'s: 2 for wrong usage, 3 where the root
 /// cannot be used, 6 where another agent has it.
@@ -29,6 +29,12 @@ use crate::{cgroup, control, log, topics};
 pub fn run(context: Context) -> ExitCode {
     if let Some(code) = cgroup::enter(&context.args) {
         return code;
+    }
+    // Not for people: the agent starts its own program so.
+    if let [word, arguments @ ..] = context.args.as_slice()
+        && word == migrate::KEEPER
+    {
+        return migrate::keep(arguments);
     }
     let arguments: Arguments = match args::parse(&context) {
         Ok(arguments) => arguments,

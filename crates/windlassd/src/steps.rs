@@ -8,14 +8,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_domain::fence::Epoch;
 use windlass_domain::journal::Head;
+use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 use windlass_target::host::control::{Applied, Apply, Package, Rejected};
 
 use crate::agent::{Agent, fault, superseded};
 use crate::handover::NotDone;
+use crate::migrate::{self, Migration, NotMigrated};
 use crate::stage::{self, NotStaged};
-use crate::supervise::Readiness;
+use crate::supervise::{Readiness, Surroundings};
 
 /// How long connections that were cut may take to be gone.
 const CUT: Duration = Duration::from_secs(2);
@@ -75,7 +77,7 @@ impl Permit {
             Step::Commit { revision } => self.commit(revision)?,
             Step::Retire { live, warm, keep } => self.retire(live, &warm, &keep).await?,
             Step::Withdraw { revision } => self.withdraw(revision).await?,
-            Step::Migrate { .. } => return Err(judged("this agent cannot migrate".to_owned())),
+            Step::Migrate { revision, run, timeout, .. } => self.migrate(revision, &run, timeout).await?,
             Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {
                 return Err(judged(format!("the run itself does `{}`, not the agent", step.word())));
             }
@@ -123,6 +125,34 @@ impl Permit {
         self.agent.fleet.staged(manifest);
         self.agent.fleet.want(revision, instances);
         Ok(format!("{artifact} staged in {} ms", started.elapsed().as_millis()))
+    }
+
+    /// Once for each revision: one that has ended is not begun again, and one that runs is waited for. It goes on when
+    /// this is called off.
+    async fn migrate(&mut self, revision: Sequence, run: &[String], limit: Span) -> Result<String, Rejected> {
+        let Some(manifest) = self.agent.fleet.manifest(revision) else {
+            return Err(judged(format!("{revision} is not staged here")));
+        };
+        let migration = Migration::new(&self.agent.root, revision, limit);
+        if migration.outcome().map_err(|error| fault(&error))?.is_none() {
+            let around = Surroundings::new(&self.agent.root, self.agent.fleet.visible());
+            let mut keeper = migration.start(&manifest, run, &around).map_err(judged)?;
+            tokio::select! {
+                ended = keeper.wait() => {
+                    ended.map_err(|error| fault(&error))?;
+                }
+                rejected = self.end() => return Err(rejected),
+            }
+        }
+        match migration.outcome().map_err(|error| fault(&error))? {
+            Some(Ok(note)) => Ok(note),
+            Some(Err(NotMigrated { why, log })) => Err(Rejected::Judged { why, log }),
+            None => Err(Rejected::Fault {
+                why: format!(
+                    "how the migration of {revision} ended is not known: its keeper was killed, or cannot write"
+                ),
+            }),
+        }
     }
 
     async fn await_ready(&mut self, revision: Sequence, instances: u16) -> Result<String, Rejected> {
@@ -253,8 +283,14 @@ impl Permit {
     }
 
     async fn withdraw(&mut self, revision: Sequence) -> Result<String, Rejected> {
+        let root = self.agent.root.clone();
+        let waited = tokio::select! {
+            waited = migrate::await_end(&root, revision) => waited.map_err(|error| fault(&error))?,
+            rejected = self.end() => return Err(rejected),
+        };
         self.stop(revision).await?;
-        Ok(format!("{revision} stopped"))
+        let after = if waited { ", after its migration had ended" } else { "" };
+        Ok(format!("{revision} stopped{after}"))
     }
 
     async fn stop(&mut self, revision: Sequence) -> Result<(), Rejected> {

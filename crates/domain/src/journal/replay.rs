@@ -204,6 +204,17 @@ impl History {
             .max()
     }
 
+    /// The release that has migrated the data for good since `revision` was last live, if one has: the way back to it is
+    /// closed, whatever the schemas say.
+    #[must_use]
+    pub fn migrated_past(&self, revision: Sequence) -> Option<Sequence> {
+        let was_made_live =
+            |rollout: &Rollout| rollout.is_committed() && rollout.plan.release.sequence == revision;
+        let made_live = self.rollouts.iter().rposition(was_made_live)?;
+        let later = self.rollouts[made_live + 1..].iter().rev();
+        later.filter(|rollout| rollout.has_crossed()).map(|rollout| rollout.plan.release.sequence).next()
+    }
+
     /// The revisions whose files stay when `live` becomes live: it, what it replaces, and the last `keep` others
     /// that were committed.
     #[must_use]

@@ -70,6 +70,9 @@ const fn metric(name: &'static str, unit: Unit, example: &'static str, means: &'
     Metric { name, unit, example, means }
 }
 
+/// The metric that `deploy` judges again by the ledger, which alone knows what is live.
+pub const PROVED: &str = "rollback.proved";
+
 /// Every metric that a gate can bound, in the order of the documentation.
 pub const METRICS: &[Metric] = &[
     metric(
@@ -118,5 +121,11 @@ pub const METRICS: &[Metric] = &[
         Unit::Number,
         "<= 10",
         "How many findings of level warning the SARIF reports hold.",
+    ),
+    metric(
+        PROVED,
+        Unit::Number,
+        "== 1",
+        "Whether the way back to what is live here was walked from exactly this artifact: 1 where it held, 0 where not.",
     ),
 ];

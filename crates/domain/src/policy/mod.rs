@@ -29,7 +29,7 @@ pub use self::decode::{SHAPES, Shape};
 pub use self::environment::{Clocks, Environment, EvidenceDemand, Keep};
 pub use self::gates::{Condition, Gates};
 pub use self::hook::{Hook, HookPhase, Migrate, When};
-pub use self::metric::{METRICS, Metric, Unit};
+pub use self::metric::{METRICS, Metric, PROVED, Unit};
 pub use self::problem::Problem;
 pub use self::schema::json_schema;
 pub use self::strategy::{CustomStep, Strategy};

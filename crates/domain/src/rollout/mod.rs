@@ -11,7 +11,7 @@ mod strategy;
 
 pub use self::change::Change;
 pub use self::next::{Decision, Finished, Observation, next};
-pub use self::plan::{Intent, Longest, Plan, WayBack};
+pub use self::plan::{Intent, Longest, Plan, Walk, WayBack};
 pub use self::preset::{spelled_out, step_yaml, yaml};
 pub use self::standing::{Staged, Standing};
 pub use self::state::{Doing, End, Phase, Record, Rollout};

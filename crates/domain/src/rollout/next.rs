@@ -190,10 +190,15 @@ fn back(rollout: &Rollout, index: usize, doing: Doing, why: &str, seen: &Observa
 }
 
 fn turn_back(rollout: &Rollout, mut events: Vec<Event>, why: &str) -> Vec<Event> {
-    match rollout.plan.way_back {
+    match rollout.way_back() {
         WayBack::Anchor { .. } | WayBack::Empty => events.push(Event::Reverting { why: why.to_owned() }),
         WayBack::None => {
-            let why = format!("{why}; there is no way back (--no-way-back), so everything stays as it is");
+            let cause = if rollout.has_crossed() {
+                "the data was migrated and cannot be migrated back"
+            } else {
+                "--no-way-back"
+            };
+            let why = format!("{why}; there is no way back ({cause}), so everything stays as it is");
             events.push(Event::Hold { reason: why.clone(), until: None });
             events.push(Event::Stuck { why });
         }

@@ -102,6 +102,25 @@ impl Plan {
         steps
     }
 
+    /// The place of the step after whose beginning there is no way back, where the plan has one: a migration that cannot
+    /// be undone.
+    #[must_use]
+    pub fn crossing(&self) -> Option<usize> {
+        self.steps.iter().position(Step::is_for_good)
+    }
+
+    /// Where the plan walks the way back on purpose, if it does.
+    #[must_use]
+    pub fn walk(&self) -> Option<Walk> {
+        let back = self.steps.iter().position(|step| matches!(step, Step::Withdraw { .. }))?;
+        let all = Weights::all(self.release.sequence);
+        let returns = |step: &Step| matches!(step, Step::Shift { weights, .. } if *weights == all);
+        let again = back + self.steps[back..].iter().position(returns)?;
+        let is_part = |step: &&Step| matches!(step, Step::Shift { .. } | Step::Settle | Step::Verify { .. });
+        let end = again + self.steps[again..].iter().take_while(is_part).count();
+        Some(Walk { back, again, end })
+    }
+
     /// The revision that is live before the rollout, if any is known to it.
     #[must_use]
     pub const fn anchor(&self) -> Option<Sequence> {
@@ -134,6 +153,17 @@ impl Plan {
         let until_live = &self.steps[..commit.map_or(self.steps.len(), |index| index + 1)];
         Longest { forward: sum(until_live).min(self.clocks.total), back: sum(&self.undo()) }
     }
+}
+
+/// Where a plan walks the way back on purpose, as places of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The first step of the way back: the old is stopped.
+    pub back: usize,
+    /// The first step of the second way forward: the new gets all requests again.
+    pub again: usize,
+    /// The first step after all of that.
+    pub end: usize,
 }
 
 /// The hooks of one place as steps, in the order of the policy.

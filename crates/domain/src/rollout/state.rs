@@ -24,6 +24,9 @@ pub struct Rollout {
     pub phase: Phase,
     /// What was done, in order.
     pub done: Vec<Record>,
+    /// Whether a migration that cannot be undone has begun; what became of it need not be known.
+    #[serde(skip)]
+    crossed: bool,
 }
 
 /// One step that was done, or judged no.
@@ -102,6 +105,7 @@ impl Rollout {
             resumed: 0,
             phase: Phase::Forward { index: 0, doing: Doing::Idle },
             done: Vec::new(),
+            crossed: false,
         }
     }
 
@@ -109,6 +113,18 @@ impl Rollout {
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.done.iter().any(|record| matches!(record.step, Step::Commit { .. }) && record.result.is_ok())
+    }
+
+    /// Whether a migration that cannot be undone has begun. What became of it need not be known.
+    #[must_use]
+    pub const fn has_crossed(&self) -> bool {
+        self.crossed
+    }
+
+    /// What happens from here when the release does not hold.
+    #[must_use]
+    pub const fn way_back(&self) -> WayBack {
+        if self.crossed { WayBack::None } else { self.plan.way_back }
     }
 
     /// The step at hand, if it is not over.
@@ -190,6 +206,8 @@ impl Rollout {
                     if here == index =>
                 {
                     *doing = Doing::Started(at);
+                    let is_for_good = self.plan.steps.get(*index).is_some_and(Step::is_for_good);
+                    self.crossed |= *way == Way::Forward && is_for_good;
                 }
                 _ => return misplaced(),
             },
@@ -197,7 +215,7 @@ impl Rollout {
             Event::Failed { way, index, why } => self.end_step(*way, *index, at, Err(why.clone()))?,
             Event::Reverting { why } => match self.phase {
                 Phase::Forward { index, doing }
-                    if !self.is_committed() && self.plan.way_back != WayBack::None =>
+                    if !self.is_committed() && self.way_back() != WayBack::None =>
                 {
                     // Before the first step began there is nothing to undo.
                     let untouched = index == 0 && doing == Doing::Idle && self.done.is_empty();

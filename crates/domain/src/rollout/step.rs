@@ -104,6 +104,8 @@ pub enum Step {
         run: Vec<String>,
         /// How long it may take.
         timeout: Span,
+        /// Whether what was live before still works afterwards. If not, there is no way back once it has begun.
+        reversible: bool,
     },
     /// Wait until that many instances of the revision are ready.
     AwaitReady {
@@ -176,6 +178,21 @@ pub enum Step {
 }
 
 impl Step {
+    /// The time that it brings with it, in place of the step clock.
+    #[must_use]
+    pub const fn own_time(&self) -> Option<Span> {
+        match self {
+            Self::Migrate { timeout, .. } | Self::Hook { timeout, .. } => Some(*timeout),
+            _ => None,
+        }
+    }
+
+    /// Whether it changes the data so that what was live before cannot come back.
+    #[must_use]
+    pub const fn is_for_good(&self) -> bool {
+        matches!(self, Self::Migrate { reversible: false, .. })
+    }
+
     /// The step's word, as it stands in documents and in `windlass explain`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
@@ -203,7 +220,10 @@ impl std::fmt::Display for Step {
             Self::Stage { revision, instances, on } | Self::AwaitReady { revision, instances, on } => {
                 write!(f, " {revision} ×{instances}{}", at(on))
             }
-            Self::Migrate { revision, .. } => write!(f, " to the schema of {revision}"),
+            Self::Migrate { revision, reversible: true, .. } => write!(f, " to the schema of {revision}"),
+            Self::Migrate { revision, reversible: false, .. } => {
+                write!(f, " to the schema of {revision}, for good")
+            }
             Self::Shift { weights, on } => write!(f, " {weights}{}", at(on)),
             Self::Verify { revision, weight, bake } => {
                 if let Some(revision) = revision {

@@ -50,6 +50,14 @@ impl Takeover {
     }
 }
 
+impl Takeover {
+    /// Whether the way back is walked: not where the migrated data would stand in it.
+    fn proves(&self) -> bool {
+        let is_for_good = self.migrate.as_ref().is_some_and(|migrate| !migrate.reversible);
+        self.prove && !is_for_good
+    }
+}
+
 /// The steps by which a release takes over. Every list begins with staging and ends with commit and retire; nothing
 /// old is stopped before the commit, except to prove that it can come back.
 #[must_use]
@@ -91,15 +99,15 @@ pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
         // Instances may need the data as they will find it, so that only files are there before.
         steps.push(Step::stage(takeover.new, 0));
         steps.extend(at(When::Before, HookPhase::Migrate));
-        let (run, timeout) = (migrate.up.clone(), migrate.timeout);
-        steps.push(Step::Migrate { revision: takeover.new, run, timeout });
+        let Migrate { up, timeout, reversible } = migrate.clone();
+        steps.push(Step::Migrate { revision: takeover.new, run: up, timeout, reversible });
         steps.extend(at(When::After, HookPhase::Migrate));
     }
     steps.extend_from_slice(staging);
     steps.extend(at(When::After, HookPhase::Stage));
     steps.extend(at(When::Before, HookPhase::Shift));
     steps.extend_from_slice(shifting);
-    if let (true, Some((old, instances))) = (takeover.prove, takeover.old) {
+    if let (true, Some((old, instances))) = (takeover.proves(), takeover.old) {
         steps.extend(walk_back(takeover, old, instances, bake));
     }
     steps.extend(at(When::After, HookPhase::Shift));

@@ -24,7 +24,7 @@ fn gates_name_known_metrics() {
     7:5: environment `dev` demands nothing (add conditions, or say so: `gates: none`)
     7:14: unknown metric `coverage` (known: coverage.lines, coverage.branches, coverage.functions, coverage.new_lines, coverage.lowest_file)
     7:14: unknown metric `coverage.line` (did you mean `coverage.lines`?)
-    7:14: unknown metric `speed` (known: tests.total, tests.failed, tests.skipped, tests.flaky, tests.duration, coverage.lines, coverage.branches, coverage.functions, coverage.new_lines, coverage.lowest_file, vulnerabilities.critical, vulnerabilities.high, vulnerabilities.medium, vulnerabilities.low, secrets, findings.error, findings.warning)
+    7:14: unknown metric `speed` (known: tests.total, tests.failed, tests.skipped, tests.flaky, tests.duration, coverage.lines, coverage.branches, coverage.functions, coverage.new_lines, coverage.lowest_file, vulnerabilities.critical, vulnerabilities.high, vulnerabilities.medium, vulnerabilities.low, secrets, findings.error, findings.warning, rollback.proved)
     7:30: `min_lines` says nothing about `tests.failed` (it belongs to `coverage.new_lines`)
     7:14: `tests.failed` has no `bound` (add for example `bound: "== 0"`)
     7:40: `advisory` needs `true` or `false`, not `yes` (did you mean `true`?)

@@ -7,17 +7,21 @@ mod freeze;
 mod needs;
 mod new_lines;
 mod paths;
+mod proved;
 mod scans;
 mod soak;
 mod test_cases;
 
 use jiff::Timestamp;
 use windlass_domain::digest::Digest;
-use windlass_domain::policy::{Condition, Environment, EvidenceDemand, Gates, Policy, Quantity, Span};
+use windlass_domain::policy::{
+    Condition, Environment, EvidenceDemand, Gates, PROVED, Policy, Quantity, Span,
+};
 use windlass_evidence::statement::Predicate;
 use windlass_evidence::store::Store;
 use windlass_evidence::verify::{Demand, Refusal, TrustedKey, Verified};
 
+use crate::args::Live;
 use crate::collect::Reports;
 use crate::git::Changes;
 use crate::own::{ConditionResult, Evidence};
@@ -36,6 +40,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) now: Timestamp,
     /// The e-mail address of the commit's author, where git says it.
     pub(crate) author: Option<String>,
+    /// What is live in the environment, where the run was told.
+    pub(crate) live: Option<Live>,
     /// What changed since the base; an error says why that is not known.
     pub(crate) changes: Result<Changes, String>,
 }
@@ -170,6 +176,7 @@ pub(crate) const REGISTRY: &[(&str, Judge)] = &[
     ("secrets", scans::secrets),
     ("findings.error", findings::judge),
     ("findings.warning", findings::judge),
+    (PROVED, proved::judge),
 ];
 
 /// Judges everything that the environment demands, in the order of the policy.

@@ -60,7 +60,17 @@ pub(super) fn judge(facts: &Facts<'_>, need: &str, span: Span) -> Judged {
 
 /// The first passed deploy of another digest in `environment` after `deploy`: from then on this one was not live.
 fn replacement(facts: &Facts<'_>, environment: &str, deploy: &Verified) -> Option<Verified> {
-    let others: BTreeSet<Digest> = facts
+    let after = deploys(facts, environment).into_iter().filter(|(digest, verified)| {
+        *digest != facts.artifact
+            && (verified.made, verified.line.0) > (deploy.made, deploy.line.0)
+            && verified.statement.predicate.get("outcome").and_then(Value::as_str) == Some("passed")
+    });
+    after.map(|(_, verified)| verified).min_by_key(|verified| (verified.made, verified.line.0))
+}
+
+/// Every deploy to `environment` that counts, of whichever artifact and under whichever policy.
+pub(super) fn deploys(facts: &Facts<'_>, environment: &str) -> Vec<(Digest, Verified)> {
+    let artifacts: BTreeSet<Digest> = facts
         .store
         .lines
         .iter()
@@ -68,17 +78,12 @@ fn replacement(facts: &Facts<'_>, environment: &str, deploy: &Verified) -> Optio
         .filter(|(_, statement)| statement.predicate_type == Predicate::Deploy.uri())
         .flat_map(|(_, statement)| statement.subject.iter())
         .filter_map(|subject| format!("sha256:{}", subject.digest.get("sha256")?).parse().ok())
-        .filter(|digest| *digest != facts.artifact)
         .collect();
-    let mut after = Vec::new();
-    for other in others {
-        let mut demand = facts.demand(Predicate::Deploy, Some(environment));
-        demand.artifact = other;
-        demand.policy = None;
-        after.extend(demand.all(facts.store).0.into_iter().filter(|verified| {
-            (verified.made, verified.line.0) > (deploy.made, deploy.line.0)
-                && verified.statement.predicate.get("outcome").and_then(Value::as_str) == Some("passed")
-        }));
-    }
-    after.into_iter().min_by_key(|verified| (verified.made, verified.line.0))
+    let of = |artifact: Digest| {
+        let mut demand = facts.demand(Predicate::Deploy, None);
+        demand.environment = Some(environment);
+        demand.artifact = artifact;
+        demand.all(facts.store).0.into_iter().map(move |verified| (artifact, verified)).collect::<Vec<_>>()
+    };
+    artifacts.into_iter().flat_map(of).collect()
 }

@@ -6,7 +6,7 @@ use windlass_domain::policy::{Clocks, Percent, Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Standing, Takeover, WayBack, compile};
 
-use crate::judge::{Judge, Judged, Question};
+use crate::judge::{Call, Judge, Judged, Question};
 
 /// Answers every question the same way.
 pub(crate) struct Says(pub(crate) Judged);
@@ -15,6 +15,10 @@ pub(crate) struct Says(pub(crate) Judged);
 impl Judge for Says {
     async fn judge(&self, _: Question<'_>) -> Judged {
         self.0.clone()
+    }
+
+    async fn hook(&self, _: Call<'_>) -> Judged {
+        Judged::Passed { note: String::new() }
     }
 }
 

@@ -224,7 +224,7 @@ impl Driver for Exec {
         let files = package.clone().map(Files::from);
         let verb = Verb::Apply { epoch: lease.epoch, step: step.clone(), package: files };
         // The drive loop keeps the step's clock; this only bounds a silent command a little later.
-        let limit = self.setting.step.get() + Duration::from_secs(30);
+        let limit = step.own_time().unwrap_or(self.setting.step).get() + Duration::from_secs(30);
         let output = self.ask(verb, limit, &[]).await?;
         let applied: Applied = self.answer("apply", &output)?;
         if let Some(package) = &package {

@@ -210,7 +210,7 @@ impl Driver for Host {
         let after = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
         let apply = Apply { epoch: lease.epoch, step: step.clone(), package, after };
         // The drive loop keeps the step's clock; this only bounds a silent agent a little later.
-        let limit = self.clock.get() + Duration::from_secs(30);
+        let limit = step.own_time().unwrap_or(self.clock).get() + Duration::from_secs(30);
         let applied: Applied = self.client.post("/v1/apply", &apply, limit).await?;
         Ok(applied.note)
     }

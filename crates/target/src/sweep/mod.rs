@@ -6,6 +6,7 @@
 mod hosts;
 pub(crate) mod world;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,9 +15,9 @@ use tokio::sync::watch;
 use windlass_domain::fence::{Owner, Refusal};
 use windlass_domain::journal::Event;
 use windlass_domain::outcome::Outcome;
-use windlass_domain::policy::{Span, Strategy};
+use windlass_domain::policy::{Hook, HookPhase, Migrate, Span, Strategy, When};
 use windlass_domain::release::Sequence;
-use windlass_domain::rollout::{Plan, Step, WayBack, Weights};
+use windlass_domain::rollout::{Plan, Step, Takeover, WayBack, Weights, compile};
 
 use self::world::{Fate, Moment, NOBODY, World};
 use crate::conformance::plans::{self, Says, says};
@@ -47,6 +48,43 @@ fn blue_green() -> Strategy {
 
 fn deploy(strategy: &Strategy, new: u64, old: Option<u64>) -> Plan {
     plans::deploy(strategy, new, old, 2)
+}
+
+/// A deploy with everything around it: hooks at each phase, a migration, and the way back walked.
+fn around(new: u64, old: Option<u64>) -> Plan {
+    let phases = [
+        HookPhase::Stage,
+        HookPhase::Migrate,
+        HookPhase::Shift,
+        HookPhase::Commit,
+        HookPhase::Retire,
+        HookPhase::Revert,
+    ];
+    let hook = |when: When| {
+        move |phase: HookPhase| Hook {
+            when,
+            phase,
+            run: vec!["bin/told".into()],
+            env: BTreeMap::new(),
+            timeout: Span::minutes(1),
+        }
+    };
+    let hooks: Vec<Hook> =
+        phases.into_iter().flat_map(|phase| [hook(When::Before)(phase), hook(When::After)(phase)]).collect();
+    let migrate = Migrate { up: vec!["bin/migrate".into()], reversible: true, timeout: Span::minutes(5) };
+    let strategy = Strategy::BlueGreen { bake: Span::seconds(1) };
+    let takeover = Takeover {
+        verify: true,
+        migrate: Some(migrate),
+        hooks: hooks.clone(),
+        prove: true,
+        ..Takeover::bare(Sequence(new), old.map(|old| (Sequence(old), 2)), 2)
+    };
+    Plan {
+        steps: compile(&strategy, &takeover),
+        hooks: hooks.into_iter().filter(|hook| hook.phase == HookPhase::Revert).collect(),
+        ..deploy(&strategy, new, old)
+    }
 }
 
 fn rollback(new: u64, old: u64) -> Plan {
@@ -110,6 +148,10 @@ async fn every_kill_at_every_mutation_converges_in_one_further_run() {
         plans.push((deploy(&strategy, 2, Some(1)), false));
         plans.push((deploy(&strategy, 1, None), true));
         plans.push((deploy(&strategy, 1, None), false));
+    }
+    for holds in [true, false] {
+        plans.push((around(2, Some(1)), holds));
+        plans.push((around(1, None), holds));
     }
     for (plan, holds) in &plans {
         for second_death in [None, Some(0), Some(3), Some(7)] {

@@ -76,6 +76,11 @@ impl Fleet {
         }))
     }
 
+    /// What processes of a release may see of the agent's own environment.
+    pub(crate) const fn visible(&self) -> &BTreeMap<String, String> {
+        &self.visible
+    }
+
     /// Becomes another number whenever something about an instance changes.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

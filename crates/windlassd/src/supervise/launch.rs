@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
@@ -52,6 +52,62 @@ pub(super) fn mark(root: &Root, seat: Seat) -> String {
     format!("{}:{}:{}", root.path().display(), seat.revision, seat.index)
 }
 
+/// What every process of a release is given, whatever it is for.
+pub(crate) struct Surroundings<'a> {
+    root: &'a Root,
+    visible: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub(crate) const fn new(root: &'a Root, visible: &'a BTreeMap<String, String>) -> Self {
+        Self { root, visible }
+    }
+
+    /// The words that its command may have.
+    pub(crate) fn words(&self, manifest: &Manifest, port: u16) -> Words {
+        Words {
+            port: port.to_string(),
+            dir: manifest.folder(self.root).display().to_string(),
+            revision: manifest.revision.to_string(),
+        }
+    }
+
+    /// Gives a command the release's folder and environment, and nothing else of the agent's own.
+    pub(crate) fn dress(
+        &self,
+        command: &mut Command,
+        manifest: &Manifest,
+        words: &Words,
+    ) -> Result<(), String> {
+        command.current_dir(manifest.folder(self.root)).env_clear().envs(self.visible);
+        for (name, value) in &manifest.launch.env {
+            command.env(name, words.fill(value)?);
+        }
+        for (name, content) in secrets::contents(&manifest.launch.secrets)? {
+            command.env(name, OsStr::from_bytes(content.expose()));
+        }
+        Ok(())
+    }
+
+    /// A program with a slash lies in the artifact's folder, one without is looked for on the path.
+    pub(crate) fn located(&self, program: &str, manifest: &Manifest) -> PathBuf {
+        if program.contains('/') { manifest.folder(self.root).join(program) } else { program.into() }
+    }
+
+    /// Opens a log to append to, and makes its folder.
+    #[expect(clippy::unused_self, reason = "a log is one of the things that every process is given")]
+    pub(crate) fn open_log(&self, path: &Path) -> io::Result<fs::File> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| named(error, "cannot make", folder))?;
+        }
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|error| named(error, "cannot open the log", path))
+    }
+}
+
 /// Starts instance `index`, in its own process group, with its output going to its log.
 pub(super) fn start(
     root: &Root,
@@ -60,30 +116,21 @@ pub(super) fn start(
     visible: &BTreeMap<String, String>,
     group: Option<&Group>,
 ) -> Result<Started, String> {
-    let folder = manifest.folder(root);
+    let around = Surroundings::new(root, visible);
     let port = free_port().map_err(|error| format!("cannot find a free port: {error}"))?;
-    let words = Words {
-        port: port.to_string(),
-        dir: folder.display().to_string(),
-        revision: manifest.revision.to_string(),
-    };
+    let words = around.words(manifest, port);
     let mut run = Vec::with_capacity(manifest.launch.run.len());
     for argument in &manifest.launch.run {
         run.push(words.fill(argument)?);
     }
     let Some((program, arguments)) = run.split_first() else { return Err("`run` is empty".to_owned()) };
-    let program = located(program, &folder);
+    let program = around.located(program, manifest);
     let mut command = command(&program, group);
-    command.args(arguments).current_dir(&folder).env_clear().envs(visible);
-    for (name, value) in &manifest.launch.env {
-        command.env(name, words.fill(value)?);
-    }
-    for (name, content) in secrets::contents(&manifest.launch.secrets)? {
-        command.env(name, OsStr::from_bytes(content.expose()));
-    }
+    command.args(arguments);
+    around.dress(&mut command, manifest, &words)?;
     command.env("PORT", &words.port).env(MARK, mark(root, Seat { revision: manifest.revision, index }));
     let log = root.instance_log(manifest.revision, index);
-    let output = open_log(&log).map_err(|error| error.to_string())?;
+    let output = around.open_log(&log).map_err(|error| error.to_string())?;
     let second = output.try_clone().map_err(|error| named(error, "cannot use the log", &log).to_string())?;
     let child = command
         .process_group(0)
@@ -108,22 +155,6 @@ fn command(program: &Path, group: Option<&Group>) -> Command {
             command
         }
     }
-}
-
-/// A program with a slash lies in the artifact's folder, one without is looked for on the path.
-fn located(program: &str, folder: &Path) -> std::path::PathBuf {
-    if program.contains('/') { folder.join(program) } else { program.into() }
-}
-
-fn open_log(path: &Path) -> io::Result<fs::File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| named(error, "cannot make", folder))?;
-    }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|error| named(error, "cannot open the log", path))
 }
 
 fn free_port() -> io::Result<u16> {

@@ -21,8 +21,9 @@ mod words;
 
 pub(crate) use self::adopt::Adopted;
 pub(crate) use self::fleet::Fleet;
-pub(crate) use self::launch::visible;
+pub(crate) use self::launch::{Surroundings, visible};
 pub(crate) use self::progress::Readiness;
 pub(crate) use self::reins::Hold;
 pub(crate) use self::rotate::rotate;
+pub(crate) use self::tail::lines;
 pub(crate) use self::usage::{memory, open_files};

@@ -17,7 +17,7 @@ const LINE: usize = 400;
 
 /// The last lines of a log, oldest first; none where it cannot be read. The text is the release's and is escaped
 /// where it is printed.
-pub(super) fn lines(path: &Path) -> Vec<String> {
+pub(crate) fn lines(path: &Path) -> Vec<String> {
     let mut bytes = end(path).unwrap_or_default();
     if (bytes.len() as u64) < WINDOW {
         // It may have been rotated just now.

@@ -12,6 +12,7 @@ mod http2;
 mod ledger;
 mod limits;
 mod metrics;
+mod migrate;
 mod recovery;
 mod release;
 mod rollouts;
