@@ -99,6 +99,7 @@ fn bad_shapes_are_refused_by_parser_and_schema() {
         ("keep: 9", "keep: 1001"),
         ("certificate: /etc/shop/fullchain.pem, ", ""),
         ("connections: 500", "connections: 0"),
+        ("access_log: true", "access_log: some"),
         ("sticky: { cookie: shop-revision }", "sticky: {}"),
         ("sticky: { cookie: shop-revision }", "sticky: { cookie: a, header: b }"),
         ("cookie: shop-revision", "cookie: \"shop revision\""),

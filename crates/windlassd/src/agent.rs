@@ -17,6 +17,7 @@ use windlass_target::host::control::{
 };
 use windlass_target::host::secrets::{self, Key};
 
+use crate::access::Access;
 use crate::clock::{self, now};
 use crate::doors::Doors;
 use crate::fence::{Gate, NotClaimed};
@@ -24,7 +25,7 @@ use crate::handover::{Channel, Formers, NotDone, Writes};
 use crate::ledger::{Ledger, NotAppended};
 use crate::metrics::Standing;
 use crate::process::Process;
-use crate::root::{Lock, Root, read_json, write_json};
+use crate::root::{Lock, Root, named, read_json, write_json};
 use crate::route::{Leave, Router, Settings};
 use crate::supervise::{Adopted, Fleet, Hold};
 
@@ -50,6 +51,7 @@ pub(crate) struct Agent {
     ended: tokio::sync::Notify,
     metrics: watch::Sender<Option<SocketAddr>>,
     started: Timestamp,
+    access: Mutex<Option<Arc<Access>>>,
     /// What the ledger said when it was last asked.
     pub(crate) known: tokio::sync::Mutex<Option<Arc<Standing>>>,
     pub(crate) doors: Doors,
@@ -106,6 +108,7 @@ impl Agent {
             ended: tokio::sync::Notify::new(),
             metrics: watch::Sender::new(None),
             started: now(),
+            access: Mutex::default(),
             known: tokio::sync::Mutex::default(),
             doors,
         }))
@@ -136,12 +139,31 @@ impl Agent {
         Ok(())
     }
 
+    /// The access log, where the place has one.
+    fn access_log(&self, place: &Place) -> io::Result<Option<Arc<Access>>> {
+        if !place.access_log {
+            return Ok(None);
+        }
+        let mut access = lock(&self.access);
+        if access.is_none() {
+            let path = self.root.access_log();
+            let opened = Access::open(&path).map_err(|error| named(error, "cannot open", &path))?;
+            *access = Some(Arc::new(opened));
+        }
+        Ok(access.clone())
+    }
+
+    /// How many lines of the access log were lost.
+    pub(crate) fn lost_lines(&self) -> u64 {
+        lock(&self.access).as_ref().map_or(0, |access| access.lost())
+    }
+
     /// Treats requests as the place has it.
     pub(crate) fn resume_settings(&self) -> io::Result<()> {
         if let Some(place) = &lock(&self.place).place {
             let settings =
                 Settings::resume(place).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
-            self.router.set(settings);
+            self.router.set(settings.logged_to(self.access_log(place)?));
             self.router.look();
         }
         Ok(())
@@ -346,8 +368,9 @@ impl Agent {
         if before.place.as_ref() != Some(&configure.place) || before.listening.is_none() {
             let settings =
                 Settings::open(&configure.place).map_err(|why| Rejected::Judged { why, log: Vec::new() })?;
+            let access = self.access_log(&configure.place).map_err(|error| fault(&error))?;
             let settled = self.settle(&before, configure.place).map_err(|error| fault(&error))?;
-            self.router.set(settings);
+            self.router.set(settings.logged_to(access));
             write_json(&self.root.agent(), &settled).map_err(|error| fault(&error))?;
             *lock(&self.place) = settled;
         }

@@ -2,6 +2,7 @@
 //!
 //! One process a root. Its control socket is the only way in; `windlass_target::host::control` is the protocol.
 
+mod access;
 mod agent;
 mod args;
 mod cgroup;

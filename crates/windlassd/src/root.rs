@@ -73,6 +73,10 @@ impl Root {
         self.0.join("weights.json")
     }
 
+    pub(crate) fn access_log(&self) -> PathBuf {
+        self.0.join("access.log")
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.0.join("agent.log")
     }

@@ -92,6 +92,8 @@ pub struct HostTarget {
     pub tls: Option<Tls>,
     /// What the router accepts.
     pub limits: Limits,
+    /// Whether each request leaves a line in `access.log` of the root.
+    pub access_log: bool,
     /// What keeps a client on one revision; absent means that each request is drawn anew.
     pub sticky: Option<Sticky>,
     /// Who may choose the revision that answers; absent means nobody.

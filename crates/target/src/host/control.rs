@@ -52,6 +52,9 @@ pub struct Place {
     /// What it accepts.
     #[serde(default)]
     pub limits: Limits,
+    /// Whether each request leaves a line in the access log.
+    #[serde(default)]
+    pub access_log: bool,
     /// What keeps a client on one revision.
     #[serde(default)]
     pub sticky: Option<Sticky>,
@@ -71,6 +74,7 @@ impl Place {
             metrics: target.metrics.clone(),
             tls: target.tls.clone(),
             limits: target.limits.clone(),
+            access_log: target.access_log,
             sticky: target.sticky.clone(),
             testers: target.testers.clone(),
         }
@@ -86,6 +90,7 @@ impl Place {
             metrics: None,
             tls: None,
             limits: Limits::default(),
+            access_log: false,
             sticky: None,
             testers: None,
         }

@@ -30,6 +30,12 @@ static MEMORY: Family = Family {
 static FILES: Family =
     Family { name: "process_open_fds", kind: Kind::Gauge, help: "Open file descriptors of the agent." };
 
+static LOST: Family = Family {
+    name: "windlass_access_log_lost_total",
+    kind: Kind::Counter,
+    help: "Lines of the access log that were lost because its writer was behind or its disk full.",
+};
+
 pub(super) fn put(page: &mut Page, agent: &Agent) {
     page.family(&INFO).put(&[("version", &env!("CARGO_PKG_VERSION"))], 1);
     page.family(&EPOCH).put(&[], agent.epoch().0);
@@ -40,4 +46,5 @@ pub(super) fn put(page: &mut Page, agent: &Agent) {
     }
     page.family(&MEMORY).put(&[], memory(me));
     page.family(&FILES).put(&[], open_files(me));
+    page.family(&LOST).put(&[], agent.lost_lines());
 }

@@ -175,7 +175,7 @@ impl Body for Outgoing {
                     Poll::Ready(None) => give_back(stream),
                     Poll::Ready(Some(Ok(frame))) => {
                         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                        stream.flight.shard().sent.add(length);
+                        stream.flight.sent(length);
                     }
                     Poll::Pending => {}
                 }

@@ -9,6 +9,7 @@ use windlass_domain::release::Sequence;
 
 use super::head::Refusal;
 use super::tunnel::Handoff;
+use crate::access::Note;
 
 /// The worker's time in [`TICK`](super::worker::TICK)s: limits of seconds need no better one.
 #[derive(Debug, Default)]
@@ -108,6 +109,7 @@ pub(super) struct Downstream {
     end_awaited: Cell<bool>,
     refusal: Cell<Option<(u64, Refusal)>>,
     handoff: RefCell<Option<Box<Handoff>>>,
+    note: RefCell<Option<Box<Note>>>,
 }
 
 impl Downstream {
@@ -132,6 +134,7 @@ impl Downstream {
             end_awaited: Cell::new(false),
             refusal: Cell::new(None),
             handoff: RefCell::new(None),
+            note: RefCell::new(None),
         }
     }
 
@@ -149,6 +152,15 @@ impl Downstream {
         self.order.set(None);
         self.began.set(self.clock.now());
         self.moved.set(self.clock.now());
+    }
+
+    /// What the access log says of the request that begins.
+    pub(super) fn note(&self, note: Note) {
+        self.note.replace(Some(Box::new(note)));
+    }
+
+    pub(super) fn take_note(&self) -> Option<Box<Note>> {
+        self.note.take()
     }
 
     /// A byte moved.

@@ -1,5 +1,7 @@
 //! A request in flight: counted from its choice of a revision until the last byte of its answer was handed over.
 
+use std::cell::Cell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +11,7 @@ use windlass_domain::release::Sequence;
 
 use super::downstream::{Downstream, Why};
 use super::tally::{ABORTED, Shard, Tally};
+use crate::access::Ended;
 
 /// A request in flight. It is counted when this is dropped, on its own worker.
 #[derive(Debug)]
@@ -19,6 +22,9 @@ pub(super) struct Flight {
     end: End,
     cause: Cause,
     downstream: Rc<Downstream>,
+    revision: Sequence,
+    instance: Cell<Option<SocketAddr>>,
+    sent: Cell<u64>,
 }
 
 /// Why a request is sent to its revision.
@@ -66,6 +72,9 @@ impl Flight {
             end: End::Open,
             cause,
             downstream: Rc::clone(downstream),
+            revision,
+            instance: Cell::new(None),
+            sent: Cell::new(0),
         };
         flight.shard().in_flight.up();
         flight
@@ -76,6 +85,17 @@ impl Flight {
             Cause::Weight => self.tally.shard(self.worker),
             Cause::Tester => self.tally.forced(self.worker),
         }
+    }
+
+    /// This instance is asked.
+    pub(super) fn asks(&self, instance: SocketAddr) {
+        self.instance.set(Some(instance));
+    }
+
+    /// So many bytes went to the client.
+    pub(super) fn sent(&self, bytes: u64) {
+        self.shard().sent.add(bytes);
+        self.sent.set(self.sent.get() + bytes);
     }
 
     /// Where the upload's bytes are counted.
@@ -165,7 +185,30 @@ impl Drop for Flight {
                 shard.codes[4].up();
                 shard.failed.up();
             }
-            End::Passed => {}
+            End::Passed => return,
+        }
+        if let Some(note) = self.downstream.take_note() {
+            note.end(Ended {
+                status: self.end.status(),
+                revision: (self.revision.0 > 0).then_some(self.revision),
+                instance: self.instance.get(),
+                time: self.since.elapsed(),
+                sent: self.sent.get(),
+            });
+        }
+    }
+}
+
+impl End {
+    /// The code that the client was given; `None` where it had gone.
+    fn status(self) -> Option<u16> {
+        match self {
+            Self::Open | Self::Passed => None,
+            Self::Answered(code) | Self::Refused(code) => Some(code.as_u16()),
+            Self::Upgraded => Some(StatusCode::SWITCHING_PROTOCOLS.as_u16()),
+            Self::Late => Some(StatusCode::GATEWAY_TIMEOUT.as_u16()),
+            Self::Broken => Some(StatusCode::BAD_GATEWAY.as_u16()),
+            Self::Failed => Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
         }
     }
 }

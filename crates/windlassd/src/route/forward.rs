@@ -59,6 +59,9 @@ async fn answer(
     let (mut parts, body) = request.into_parts();
     let table = local.table();
     let settings = table.settings();
+    if let Some(access) = &settings.access {
+        exchange.downstream().note(access.note(peer.ip(), &parts.method, parts.uri.path()));
+    }
     let asked = settings.testers.as_ref().and_then(|testers| testers.asked(&parts.headers));
     if let Some(header) = settings.testers_header() {
         headers::remove_alike(&mut parts.headers, header);
@@ -181,6 +184,7 @@ async fn ask(local: &Rc<Local>, lane: &Lane, mut request: Request<Upload>, fligh
     for tried in 0..count {
         let upstream = lane.upstreams[(turn + tried) % count];
         set_host(&mut request, upstream);
+        flight.asks(upstream.address);
         let pooled = local.pool().take(upstream.id);
         for connection in [pooled.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
             let connection = match connection {

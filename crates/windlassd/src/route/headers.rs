@@ -24,6 +24,7 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// Who is at the other end of a client connection, as header values.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
+    ip: IpAddr,
     address: HeaderValue,
     node: String,
     scheme: Scheme,
@@ -59,8 +60,13 @@ impl Peer {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("\"[{address}]\""),
         };
+        let ip = address;
         let address = HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
-        Self { address, node, scheme }
+        Self { ip, address, node, scheme }
+    }
+
+    pub(super) const fn ip(&self) -> IpAddr {
+        self.ip
     }
 
     /// Whether nobody between us and it can read along.

@@ -14,6 +14,7 @@ use super::files::{Look, Watched};
 use super::sticky::Sticky;
 use super::testers::Testers;
 use super::tls;
+use crate::access::Access;
 
 /// What belongs to the place, not to a release.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     pub(super) sticky: Option<Sticky>,
     pub(super) testers: Option<Testers>,
     pub(super) tls: Option<Watched<Arc<ServerConfig>>>,
+    pub(super) access: Option<Arc<Access>>,
 }
 
 /// What a client may take.
@@ -54,13 +56,18 @@ impl Settings {
         Self::of(place, tls, testers)
     }
 
+    /// The same, with a line of each request going there.
+    pub(crate) fn logged_to(self, access: Option<Arc<Access>>) -> Self {
+        Self { access, ..self }
+    }
+
     fn of(
         place: &Place,
         tls: Option<Watched<Arc<ServerConfig>>>,
         testers: Option<Testers>,
     ) -> Result<Self, String> {
         let sticky = place.sticky.as_ref().map(Sticky::of).transpose()?;
-        Ok(Self { limits: Limits::of(&place.limits), sticky, testers, tls })
+        Ok(Self { limits: Limits::of(&place.limits), sticky, testers, tls, access: None })
     }
 
     /// Reads the place's files again where they changed.

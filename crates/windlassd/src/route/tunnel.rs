@@ -52,7 +52,7 @@ pub(super) async fn run(handoff: Box<Handoff>, mut client: Socket, read: Vec<u8>
         if downstream.is_ordered(Order::Cut) {
             return Poll::Ready(Ended::Cut);
         }
-        let sent = |count| flight.shard().sent.add(count);
+        let sent = |count| flight.sent(count);
         let received = |count| flight.shard().received.add(count);
         let up = up.poll(cx, Pin::new(&mut client), Pin::new(&mut service), received);
         let down = down.poll(cx, Pin::new(&mut service), Pin::new(&mut client), sent);

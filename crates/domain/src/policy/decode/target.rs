@@ -61,6 +61,7 @@ impl Decoder {
             self.report(&topics::TARGET, &entry.key, message, "keep one of the two");
         }
         let (tls, limits) = (self.tls(&fields), self.limits(&fields));
+        let access_log = fields.get("access_log").map_or(Some(false), |entry| self.boolean(&entry));
         let (sticky, testers) = (self.sticky(&fields), self.testers(&fields));
         Some(HostTarget {
             hosts: hosts?,
@@ -79,6 +80,7 @@ impl Decoder {
             stop: stop?,
             tls: tls?,
             limits: limits?,
+            access_log: access_log?,
             sticky: sticky?,
             testers: testers?,
         })

@@ -51,6 +51,9 @@ pub(super) enum Target {
         tls: Option<Tls>,
         /// What the router accepts.
         limits: Option<Limits>,
+        /// Whether each request leaves a line in `access.log` of the root.
+        #[schemars(extend("default" = false))]
+        access_log: Option<bool>,
         /// What keeps a client on one revision; by default each request is drawn anew.
         sticky: Option<Sticky>,
         /// Who may choose the revision that answers; by default nobody.
