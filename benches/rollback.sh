@@ -33,7 +33,7 @@ environments:
 POLICY
 mkdir -p "$home/dist/bin"
 for label in one two; do
-    printf '#!/bin/sh\nexec "%s" demo-service --port "$PORT" --version-label %s\n' "$windlass" "$label" > "$home/dist/bin/shop"
+    printf '#!/bin/sh\nexec "%s" demo-service --port "%s" --version-label %s\n' "$windlass" "\$PORT" "$label" > "$home/dist/bin/shop"
     chmod +x "$home/dist/bin/shop"
     (cd "$home" && "$windlass" deploy --quiet > /dev/null)
 done
