@@ -259,16 +259,7 @@ impl Fleet {
     }
 
     fn agent(&self, host: &str) -> Host {
-        let place = Place {
-            app: "shop".into(),
-            environment: "live".into(),
-            listen: "127.0.0.1:0".into(),
-            metrics: None,
-            tls: None,
-            limits: windlass_domain::policy::Limits::default(),
-            sticky: None,
-            testers: None,
-        };
+        let place = Place::plain("shop", "live", "127.0.0.1:0");
         Host::new(&self.root(host), place, Span::seconds(5))
     }
 
