@@ -146,7 +146,10 @@ fn inside_whatever_an_instance_started_ends_with_it_also_after_another_agent_ado
     assert_eq!(group(agent.pid()), unit.join("agent"), "it made room");
     let instance = group(agent.pids()[0]);
     assert!(instance.starts_with(&unit) && instance.ends_with("r1-0"), "{}", instance.display());
-    let runaway: u32 = fs::read_to_string(&note).unwrap().parse().unwrap();
+    // It is told after the service is ready, and in two writes.
+    let told = || fs::read_to_string(&note).ok()?.trim().parse::<u32>().ok();
+    await_that("the runaway is told", || told().is_some_and(is_alive));
+    let runaway = told().unwrap();
     assert_eq!(group(runaway), instance);
     agent.kill();
     agent.spawn();
