@@ -297,3 +297,23 @@ fn init_writes_what_check_accepts_and_overwrites_nothing() {
     assert!(stderr(&again).contains("windlass.yml"), "{}", stderr(&again));
     assert_eq!(fs::read(path.join("windlass.yml")).unwrap(), before);
 }
+
+#[test]
+fn the_agent_as_a_command_of_the_umbrella_starts_itself_for_its_instances() {
+    let folder = tempfile::tempdir().expect("a folder can be written");
+    let group = folder.path().join("cgroup.procs");
+    fs::write(&group, "").expect("a folder can be written");
+    let group = group.display().to_string();
+    let output = windlass(
+        folder.path(),
+        &["windlassd", "--enter-group", &group, "/bin/echo", "started as", "asked"],
+        &[],
+    );
+    assert_eq!(
+        (output.status.code(), stdout(&output).trim()),
+        (Some(0), "started as asked"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(fs::read_to_string(&group).expect("it is there"), "0", "it entered first");
+}

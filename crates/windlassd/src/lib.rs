@@ -11,6 +11,7 @@ mod control;
 mod doors;
 mod fence;
 mod handover;
+mod itself;
 mod ledger;
 mod log;
 mod metrics;

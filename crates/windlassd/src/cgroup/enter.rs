@@ -11,9 +11,6 @@ use windlass_ci::sink;
 /// The first argument of such a process; the group's list of processes, the program and its arguments follow.
 pub(crate) const ENTER: &str = "--enter-group";
 
-/// Where the agent's own program is found, even after its file was replaced.
-pub(crate) const MYSELF: &str = "/proc/self/exe";
-
 /// Enters the group and becomes the program, where the arguments say so. Returns only when that fails, with the code
 /// that shells give: 126 for a group that cannot be entered, 127 for a program that cannot be started.
 pub(crate) fn enter(arguments: &[OsString]) -> Option<ExitCode> {

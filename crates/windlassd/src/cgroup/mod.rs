@@ -5,6 +5,6 @@ mod enter;
 mod group;
 mod tree;
 
-pub(crate) use self::enter::{ENTER, MYSELF, enter};
+pub(crate) use self::enter::{ENTER, enter};
 pub(crate) use self::group::{Group, Limits};
 pub(crate) use self::tree::Tree;

@@ -5,7 +5,7 @@
 
 mod keeper;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 
 pub(crate) use self::keeper::run as keep;
+use crate::itself::itself;
 use crate::root::{Root, named, read_json};
 use crate::stage::Manifest;
 use crate::supervise::{Surroundings, lines};
@@ -135,12 +136,8 @@ impl Migration {
         let output = around.open_log(&path).map_err(|error| error.to_string())?;
         let second =
             output.try_clone().map_err(|error| named(error, "cannot use the log", &path).to_string())?;
-        // The file that runs now, also where another has taken its name since.
-        let mut command = Command::new("/proc/self/exe");
-        if is_umbrella() {
-            command.arg("windlassd");
-        }
-        command.arg(KEEPER).arg(&self.folder).arg(u64::from(self.limit).to_string());
+        let mut command = itself(KEEPER);
+        command.arg(&self.folder).arg(u64::from(self.limit).to_string());
         command.arg(around.located(program, manifest)).args(arguments);
         around.dress(&mut command, manifest, &words)?;
         command
@@ -179,15 +176,6 @@ fn runs(folder: &Path) -> io::Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(named(error, "cannot lock", &lock(folder))),
     }
-}
-
-/// Whether the agent runs as a command of the umbrella.
-fn is_umbrella() -> bool {
-    let program = fs::read_link("/proc/self/exe").unwrap_or_default();
-    program.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-        // So it is called when it was replaced or removed.
-        name.trim_end_matches(" (deleted)") == "windlass"
-    })
 }
 
 fn record(folder: &Path) -> PathBuf {

@@ -15,6 +15,7 @@ use windlass_target::host::secrets;
 use super::instance::Seat;
 use super::words::Words;
 use crate::cgroup::{self, Group};
+use crate::itself::itself;
 use crate::process::Process;
 use crate::root::{Root, named};
 use crate::stage::Manifest;
@@ -150,8 +151,8 @@ fn command(program: &Path, group: Option<&Group>) -> Command {
     match group {
         None => Command::new(program),
         Some(group) => {
-            let mut command = Command::new(cgroup::MYSELF);
-            command.arg(cgroup::ENTER).arg(group.list()).arg(program);
+            let mut command = itself(cgroup::ENTER);
+            command.arg(group.list()).arg(program);
             command
         }
     }
