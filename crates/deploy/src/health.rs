@@ -65,6 +65,14 @@ impl Health {
         self.borders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Why nothing could be measured, with what the target itself has to say: it knows which of its hosts is gone.
+    async fn with_its_cause(&self, why: String) -> String {
+        match self.driver.observe().await {
+            Ok(_) => why,
+            Err(error) => format!("{why}; {error}"),
+        }
+    }
+
     fn keep(&self, revision: Sequence, weight: u16, judgement: &Judgement) {
         let number = self.judged.fetch_add(1, Ordering::Relaxed);
         let path =
@@ -136,7 +144,10 @@ impl Judge for Health {
         let cancel = CancelSignal::from(question.stop.clone());
         let judgement = watch(&asked, &windlass_moving::now, &cancel, &mut tell).await;
         self.keep(new, question.weight, &judgement);
-        verdict(&judgement, self.verify.on_inconclusive, split)
+        match verdict(&judgement, self.verify.on_inconclusive, split) {
+            Judged::Unknown { why } => Judged::Unknown { why: self.with_its_cause(why).await },
+            judged => judged,
+        }
     }
 
     async fn hook(&self, call: Call<'_>) -> Judged {
