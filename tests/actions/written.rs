@@ -94,6 +94,7 @@ fn actions() -> Vec<Action> {
             icon: "upload-cloud",
             flags: Some(windlass_deploy::command()),
             outputs: &[
+                ("plan", "The sha256 of the plan, where only that was asked for."),
                 ("revision", "The revision on the target."),
                 ("recordings-path", "The folder of what was measured while the release was judged."),
             ],
