@@ -220,9 +220,7 @@ measure() { # NAME
 # Milliseconds of latency at a steady rate: p50, p99, p99.9.
 steady() { # NAME
   timeout $((each + 20)) oha --no-tui --output-format json -q "$rate" -c "$connections" -z "${each}s" \
-    --latency-correction --disable-keepalive=false "http://127.0.0.1:${port[$1]}/" >"$work/oha" 2>/dev/null ||
-    timeout $((each + 20)) oha --no-tui -j -q "$rate" -c "$connections" -z "${each}s" --latency-correction \
-      "http://127.0.0.1:${port[$1]}/" >"$work/oha"
+    --latency-correction "http://127.0.0.1:${port[$1]}/" >"$work/oha"
   python3 - "$1" "$work/oha" <<'READ'
 import json, sys
 

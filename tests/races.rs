@@ -20,14 +20,6 @@ use windlass_domain::rollout::{Rollout, Step};
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// The tool in a folder, as on a machine where nobody knows the commits of the others.
 fn tool(project: &Project, words: &[&str]) -> Command {
     let mut command = project.command(words);
@@ -158,8 +150,17 @@ fn open_is(root: &Path, holds: fn(&Rollout) -> bool) -> bool {
 
 /// Stops a run at a moment. `None` where it was over too soon to be stopped.
 fn stopped_at(project: &Project, root: &Path, moment: fn(&Rollout) -> bool) -> Option<Child> {
-    let child = tool(project, &["deploy"]).spawn().unwrap();
-    until("it gets there", || open_is(root, moment));
+    let mut child = tool(project, &["deploy"]).spawn().unwrap();
+    let started = Instant::now();
+    while !open_is(root, moment) {
+        assert!(started.elapsed() < PATIENCE, "it never gets there");
+        if child.try_wait().unwrap().is_some() {
+            end(child).is(0);
+            return None;
+        }
+        // Some moments last for a few milliseconds only.
+        std::thread::sleep(Duration::from_millis(1));
+    }
     signal(&child, Signal::STOP);
     if open_is(root, |_| true) {
         return Some(child);
