@@ -34,7 +34,7 @@ shapes! {
     FREEZE = "a freeze": ["from", "to", "timezone", "reason"];
     HOST = "a host target": [
         "kind", "hosts", "listen", "metrics", "root", "run", "instances", "ready", "env", "secrets", "memory", "cpu",
-        "logs", "drain", "stop", "tls", "limits", "sticky", "testers",
+        "logs", "drain", "stop", "tls", "limits", "access_log", "sticky", "testers",
     ];
     LOGS = "logs": ["size", "age", "keep"];
     TLS = "tls": ["certificate", "key"];
