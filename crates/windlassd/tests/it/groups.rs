@@ -105,8 +105,14 @@ fn inside_an_instance_over_its_memory_is_ended_and_says_so() {
     get(agent.address(), "/hold?n=200");
     await_that("it was ended and started again", || instance().ready && instance().restarts == 1);
     assert_eq!(instance().ended.as_deref(), Some("out of memory: over its 64MiB"));
-    get(agent.address(), "/exit");
-    await_that("it ended otherwise", || instance().ready && instance().restarts == 2);
+    await_that("it ended otherwise", || {
+        let seen = instance();
+        // The router may hear of the new process a little later than the state tells of it.
+        if seen.ready && seen.restarts == 1 {
+            get(agent.address(), "/exit");
+        }
+        seen.ready && seen.restarts == 2
+    });
     assert_eq!(instance().ended.as_deref(), Some("exit code 7"), "an end of another kind is told as such");
 }
 
