@@ -85,11 +85,13 @@ fn a_run_told_to_stop_while_it_pauses_leaves_and_the_next_one_finishes() {
 fn a_run_told_to_stop_while_requests_drain_leaves_and_the_next_one_finishes() {
     let project = live();
     project.policy("drain: 1s", "drain: 40s");
+    // Only one shift, so that what settles is the drain of the old.
+    project.policy("{ kind: canary, steps: [50%], bake: 100ms }", "blue-green");
     // The drain of what is live is what it was deployed with.
     project.build("v2", "");
     project.deploy().is(0);
     let mut slow = std::net::TcpStream::connect(project.address().unwrap()).unwrap();
-    slow.write_all(b"GET /slow?ms=20000 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").unwrap();
+    slow.write_all(b"GET /slow?ms=30000 HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").unwrap();
     until("the slow request is in flight", || {
         let status = project.run(&["status"]);
         let revisions =

@@ -6,12 +6,14 @@ use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
 use windlass_ci::session::{Artifact, Located, Session};
 use windlass_ci::topics as common;
+use windlass_domain::announcement::Direction;
 use windlass_domain::digest::Digest;
 use windlass_domain::order::Order;
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::rollout::{Plan, Weights};
 use windlass_moving::Failures;
+use windlass_moving::announce::Announcer;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
 use windlass_target::driver::{DriverError, Look, Seen, Tallies};
@@ -51,13 +53,19 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     let artifact = session.artifact(Some(&located))?;
     let commit = session.host.commit().or_else(|| git::head(&located.folder));
     let asked = Asked::new(session, &located, environment, &artifact, commit.as_deref())?;
-    let run = Run { session, arguments, located: &located, environment, artifact: &artifact, reached };
+    let announcer = Announcer::new(session, &located, environment, Direction::Forward)
+        .of(artifact.digest, commit.as_deref());
+    let run =
+        Run { session, arguments, located: &located, environment, artifact: &artifact, reached, announcer };
     if session.common.plan {
         return run.only_plan(&asked, commit.clone()).await;
     }
     // A release that is not admitted moves nothing, not even what an earlier run left open: that has its own evidence.
-    let admission = asked.admit()?;
-    run.move_it(&asked, &admission, commit.clone()).await
+    let result = match asked.admit() {
+        Ok(admission) => run.move_it(&asked, &admission, commit.clone()).await,
+        Err(failure) => Err(failure),
+    };
+    run.announcer.ended(result).await
 }
 
 struct Run<'a> {
@@ -67,6 +75,7 @@ struct Run<'a> {
     environment: &'a Environment,
     artifact: &'a Artifact,
     reached: Reached,
+    announcer: Announcer,
 }
 
 impl Run<'_> {
@@ -125,7 +134,10 @@ impl Run<'_> {
         let before = driver.tallies().await.map_err(unreached)?;
         let hooks = windlass_moving::hooks(self.session, self.located);
         let health = Health::new(self.session, self.environment, hooks, Arc::clone(driver));
-        let tell = |news: News| windlass_moving::say(progress, &news);
+        let tell = |news: News| {
+            self.announcer.hear(&news);
+            windlass_moving::say(progress, &news);
+        };
 
         let mut recovered = None;
         let mut driven = None;

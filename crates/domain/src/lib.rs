@@ -3,6 +3,7 @@
 //! Nothing here knows a clock, an environment variable, a file, a network or a future: time and observations are
 //! arguments, so that a thirty-minute canary is a millisecond test.
 
+pub mod announcement;
 pub mod approval;
 pub mod digest;
 pub mod explain;

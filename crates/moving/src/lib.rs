@@ -2,6 +2,7 @@
 //!
 //! Knows every kind of target by its driver's trait alone, and decides nothing.
 
+pub mod announce;
 mod failures;
 mod unheeded;
 

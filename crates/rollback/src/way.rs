@@ -7,12 +7,14 @@ use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
 use windlass_ci::session::{Located, Session};
 use windlass_ci::topics as common;
+use windlass_domain::announcement::Direction;
 use windlass_domain::journal::{Event, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::release::Release;
 use windlass_domain::rollout::{Intent, Plan};
 use windlass_moving::Failures;
+use windlass_moving::announce::Announcer;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
 use windlass_target::driver::{DriverError, Look, Tallies};
@@ -42,8 +44,13 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     let located = session.policy()?;
     let environment = session.environment(&located.policy)?;
     let reached = windlass_moving::find(session, &located, environment, &FAILURES)?;
-    let run = Run { session, arguments, located: &located, environment, reached };
-    if session.common.plan { run.only_plan().await } else { run.go_back().await }
+    let announcer = Announcer::new(session, &located, environment, Direction::Back);
+    let run = Run { session, arguments, located: &located, environment, reached, announcer };
+    if session.common.plan {
+        return run.only_plan().await;
+    }
+    let result = run.go_back().await;
+    run.announcer.ended(result).await
 }
 
 struct Run<'a> {
@@ -52,6 +59,7 @@ struct Run<'a> {
     located: &'a Located,
     environment: &'a Environment,
     reached: Reached,
+    announcer: Announcer,
 }
 
 /// A rollback asks nobody: readiness decides. Its hooks are run.
@@ -99,7 +107,10 @@ impl Run<'_> {
     ) -> Result<Report<Own>> {
         let (driver, progress) = (&self.reached.driver, &self.session.progress);
         let before = driver.tallies().await.map_err(unreached)?;
-        let tell = |news: News| windlass_moving::say(progress, &news);
+        let tell = |news: News| {
+            self.announcer.hear(&news);
+            windlass_moving::say(progress, &news);
+        };
         let nobody = Nobody { hooks: windlass_moving::hooks(self.session, self.located) };
         let reason = self.arguments.reason.clone().unwrap_or_else(|| "a rollback was asked for".to_owned());
 

@@ -21,6 +21,7 @@ pub(super) struct Github {
     summary: Option<PathBuf>,
     output: Option<PathBuf>,
     who: String,
+    run: Option<String>,
     commit: Option<String>,
     /// Whether a runner really reads the log. With `--ci github` elsewhere nobody does.
     is_real: bool,
@@ -41,6 +42,7 @@ impl Github {
             summary: super::file(context, "GITHUB_STEP_SUMMARY"),
             output: super::file(context, "GITHUB_OUTPUT"),
             who: who(context),
+            run: run(context),
             // For `pull_request` events this is the merge commit that the job has checked out, so it is what is
             // built; the head commit is another.
             commit: super::commit(context, "GITHUB_SHA"),
@@ -49,17 +51,20 @@ impl Github {
     }
 }
 
-/// The actor and the run's URL, with the attempt where it was run again.
+/// The actor and the run's page.
 fn who(context: &Context) -> String {
     let actor =
         context.var("GITHUB_TRIGGERING_ACTOR").or_else(|| context.var("GITHUB_ACTOR")).unwrap_or("somebody");
+    run(context).map_or_else(|| actor.to_owned(), |run| format!("{actor} {run}"))
+}
+
+/// The run's page, with the attempt where it was run again.
+fn run(context: &Context) -> Option<String> {
     let server = context.var("GITHUB_SERVER_URL").unwrap_or("https://github.com");
-    let Some((repository, run)) = context.var("GITHUB_REPOSITORY").zip(context.var("GITHUB_RUN_ID")) else {
-        return actor.to_owned();
-    };
+    let (repository, run) = context.var("GITHUB_REPOSITORY").zip(context.var("GITHUB_RUN_ID"))?;
     let attempt = context.var("GITHUB_RUN_ATTEMPT").filter(|attempt| *attempt != "1");
     let attempt = attempt.map(|attempt| format!("/attempts/{attempt}")).unwrap_or_default();
-    format!("{actor} {server}/{repository}/actions/runs/{run}{attempt}")
+    Some(format!("{server}/{repository}/actions/runs/{run}{attempt}"))
 }
 
 impl Host for Github {
@@ -104,6 +109,10 @@ impl Host for Github {
 
     fn who(&self) -> String {
         self.who.clone()
+    }
+
+    fn run(&self) -> Option<String> {
+        self.run.clone()
     }
 
     fn commit(&self) -> Option<String> {

@@ -21,6 +21,7 @@ pub(super) struct Gitlab {
     tool: &'static str,
     dotenv: PathBuf,
     who: String,
+    run: Option<String>,
     commit: Option<String>,
     /// When the process started, in seconds: both marks of a section carry it, as the clock is not read here.
     started: i64,
@@ -35,11 +36,13 @@ const LONGEST_VALUE: usize = 1_000;
 impl Gitlab {
     pub(super) fn new(context: &Context, place: &Place) -> Self {
         let user = context.var("GITLAB_USER_LOGIN").unwrap_or("somebody");
-        let who = context.var("CI_JOB_URL").map_or_else(|| user.to_owned(), |url| format!("{user} {url}"));
+        let run = context.var("CI_JOB_URL").map(str::to_owned);
+        let who = run.as_ref().map_or_else(|| user.to_owned(), |url| format!("{user} {url}"));
         Self {
             tool: place.tool,
             dotenv: place.folder.join(format!("{}.env", place.tool)),
             who,
+            run,
             commit: super::commit(context, "CI_COMMIT_SHA"),
             started: context.started.as_second(),
         }
@@ -85,6 +88,10 @@ impl Host for Gitlab {
 
     fn who(&self) -> String {
         self.who.clone()
+    }
+
+    fn run(&self) -> Option<String> {
+        self.run.clone()
     }
 
     fn commit(&self) -> Option<String> {

@@ -37,6 +37,8 @@ pub trait Host: Send + Sync {
     fn group(&self, title: &str) -> (String, String);
     /// Who runs this, for the ledger: a job's URL and the actor, or user and host.
     fn who(&self) -> String;
+    /// The page of this run, where the system has one.
+    fn run(&self) -> Option<String>;
     /// The commit that is being released, in full, where the system says it.
     fn commit(&self) -> Option<String>;
 }

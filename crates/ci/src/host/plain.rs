@@ -50,6 +50,10 @@ impl Host for Plain {
         self.who.clone()
     }
 
+    fn run(&self) -> Option<String> {
+        None
+    }
+
     fn commit(&self) -> Option<String> {
         None
     }
