@@ -33,6 +33,23 @@ pub struct Release {
     pub commit: Option<String>,
 }
 
+impl Release {
+    /// A release of nothing but an artifact: without configuration, secrets, schema, parameters and commit.
+    #[must_use]
+    pub fn bare(sequence: Sequence, app: impl Into<String>, artifact: Digest) -> Self {
+        Self {
+            sequence,
+            app: app.into(),
+            artifact,
+            config: None,
+            secrets: Vec::new(),
+            schema: None,
+            parameters: serde_json::Value::Null,
+            commit: None,
+        }
+    }
+}
+
 /// The number of a release in one environment's ledger. It names the revision too: `r7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

@@ -20,16 +20,7 @@ fn hook(when: When, phase: HookPhase) -> Hook {
 }
 
 fn release(sequence: u64) -> Release {
-    Release {
-        sequence: Sequence(sequence),
-        app: "shop".into(),
-        artifact: Digest::of(&sequence.to_le_bytes()),
-        config: None,
-        secrets: Vec::new(),
-        schema: None,
-        parameters: serde_json::Value::Null,
-        commit: None,
-    }
+    Release::bare(Sequence(sequence), "shop", Digest::of(&sequence.to_le_bytes()))
 }
 
 /// A plan with everything around it; `reversible` says whether its migration is.

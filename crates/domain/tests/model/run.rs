@@ -9,7 +9,7 @@ use windlass_domain::fence::Epoch;
 use windlass_domain::journal::{Event, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::{Clocks, Span, Strategy};
-use windlass_domain::release::{Release, Sequence};
+use windlass_domain::release::Release;
 use windlass_domain::rollout::{
     Decision, Finished, Intent, Observation, Plan, Rollout, Standing, Step, Takeover, WayBack, compile,
     compile_rollback, next,
@@ -195,7 +195,7 @@ fn plan(history: &History, errand: Errand) -> Option<Plan> {
             if history.live_release().is_some_and(|release| release.artifact == artifact) {
                 return None;
             }
-            (release(history.next_sequence(), artifact), Intent::Deploy)
+            (Release::bare(history.next_sequence(), "shop", artifact), Intent::Deploy)
         }
         Errand::Rollback => {
             let before = history.releases.get(&history.before_live()?)?.clone();
@@ -232,19 +232,6 @@ fn plan(history: &History, errand: Errand) -> Option<Plan> {
         hooks: Vec::new(),
         from: Standing::default(),
     })
-}
-
-fn release(sequence: Sequence, artifact: Digest) -> Release {
-    Release {
-        sequence,
-        app: "shop".into(),
-        artifact,
-        config: None,
-        secrets: Vec::new(),
-        schema: None,
-        parameters: serde_json::Value::Null,
-        commit: None,
-    }
 }
 
 pub(crate) fn digest(artifact: u8) -> Digest {

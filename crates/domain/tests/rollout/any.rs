@@ -9,16 +9,7 @@ use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Intent, Plan, Standing, Takeover, WayBack, compile, compile_rollback};
 
 pub(crate) fn release(sequence: u64) -> Release {
-    Release {
-        sequence: Sequence(sequence),
-        app: "shop".into(),
-        artifact: Digest::of(&sequence.to_le_bytes()),
-        config: None,
-        secrets: Vec::new(),
-        schema: None,
-        parameters: serde_json::Value::Null,
-        commit: None,
-    }
+    Release::bare(Sequence(sequence), "shop", Digest::of(&sequence.to_le_bytes()))
 }
 
 fn span(most_seconds: u64) -> impl Strategy<Value = Span> {

@@ -32,16 +32,7 @@ pub(crate) fn says(holds: bool) -> Says {
 }
 
 pub(crate) fn release(sequence: u64) -> Release {
-    Release {
-        sequence: Sequence(sequence),
-        app: "shop".into(),
-        artifact: Digest::of(&sequence.to_le_bytes()),
-        config: None,
-        secrets: Vec::new(),
-        schema: None,
-        parameters: serde_json::Value::Null,
-        commit: None,
-    }
+    Release::bare(Sequence(sequence), "shop", Digest::of(&sequence.to_le_bytes()))
 }
 
 /// Every kind of strategy; without weights, those that flip.

@@ -15,16 +15,7 @@ fn plan() -> Plan {
     Plan {
         environment: "live".into(),
         intent: Intent::Deploy,
-        release: Release {
-            sequence: Sequence(7),
-            app: "shop".into(),
-            artifact: Digest::of(b"new"),
-            config: None,
-            secrets: Vec::new(),
-            schema: None,
-            parameters: serde_json::Value::Null,
-            commit: None,
-        },
+        release: Release::bare(Sequence(7), "shop", Digest::of(b"new")),
         way_back: WayBack::Anchor { revision: Sequence(3), instances: 1 },
         strategy: Strategy::BlueGreen { bake: Span::millis(0) },
         steps: Vec::new(),

@@ -289,16 +289,7 @@ mod tests {
         let plan = Plan {
             environment: "live".into(),
             intent: Intent::Deploy,
-            release: Release {
-                sequence: Sequence(2),
-                app: "shop".into(),
-                artifact: Digest::of(b"x"),
-                config: None,
-                secrets: Vec::new(),
-                schema: None,
-                parameters: serde_json::Value::Null,
-                commit: None,
-            },
+            release: Release::bare(Sequence(2), "shop", Digest::of(b"x")),
             way_back: WayBack::Anchor { revision: Sequence(1), instances: 1 },
             steps: compile(&strategy, &Takeover::bare(Sequence(2), Some((Sequence(1), 1)), 1)),
             strategy,
