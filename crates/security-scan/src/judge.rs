@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
 use windlass_ci::session::Session;
@@ -17,7 +17,7 @@ use crate::finding::{self, Finding, Kind};
 use crate::gap::Gap;
 use crate::secrets::{self, Secrets};
 use crate::severity::Severity;
-use crate::{human, markdown, reasons, sarif, topics, tree};
+use crate::{gitlab, human, markdown, reasons, sarif, topics, tree};
 
 /// Everything that the scan came to.
 pub(crate) struct Scan {
@@ -85,6 +85,7 @@ pub(crate) fn judge(session: &Session, arguments: &Arguments) -> Result<Report<O
     let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
     let finished = session.context.started.checked_add(elapsed).unwrap_or(session.context.started);
     let sarif = write_sarif(session, arguments, &scan)?;
+    write_for_gitlab(session, &scan, finished)?;
     let attested = match &subject {
         Subject::Artifact(_) if session.common.plan => "nothing appended: --plan".to_owned(),
         Subject::Artifact(digest) => attest::append(session, &scan, *digest, finished)?,
@@ -149,6 +150,18 @@ fn write_sarif(
     };
     write(&path, &sarif::log(scan))?;
     Ok(Some(("sarif-path".to_owned(), path)))
+}
+
+/// GitLab takes its reports as files that the job names as artifacts.
+fn write_for_gitlab(session: &Session, scan: &Scan, finished: Timestamp) -> Result<()> {
+    if session.common.plan || session.host.name() != "gitlab" {
+        return Ok(());
+    }
+    let commit = session.host.commit();
+    for (file, report) in gitlab::reports(scan, commit.as_deref(), session.context.started, finished) {
+        write(&session.report_dir().join(file), &report)?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, log: &serde_json::Value) -> Result<()> {

@@ -10,6 +10,7 @@ mod dependencies;
 mod document;
 mod finding;
 mod gap;
+mod gitlab;
 mod human;
 mod judge;
 mod markdown;

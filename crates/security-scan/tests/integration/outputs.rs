@@ -179,3 +179,69 @@ fn topics_are_there_for_every_rule_and_reason() {
         assert!(known.contains(&what) || ["secrets", "dependencies"].contains(&what), "{what}");
     }
 }
+
+#[test]
+fn gitlab_gets_a_report_of_each_kind_that_was_scanned_as_its_schema_demands() {
+    let bench = full();
+    let sha = "0123456789abcdef0123456789abcdef01234567";
+    let on_gitlab = [("GITLAB_CI", "true"), ("CI_COMMIT_SHA", sha)];
+    let database = bench.at("db");
+    let run = bench.run_with(&on_gitlab, &["--database", database.to_str().unwrap()]);
+    assert_eq!(run.code, 1);
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(bench.at(&format!("reports/{name}"))).unwrap()).unwrap()
+    };
+    let (secrets, dependencies) =
+        (read("gl-secret-detection-report.json"), read("gl-dependency-scanning-report.json"));
+    for (report, kind, count) in
+        [(&secrets, "secret_detection", 1), (&dependencies, "dependency_scanning", 2)]
+    {
+        assert_eq!((&report["version"], &report["scan"]["type"]), (&json!("15.2.1"), &json!(kind)));
+        assert_eq!(report["scan"]["status"], "success");
+        for who in ["analyzer", "scanner"] {
+            for word in ["id", "name", "version"] {
+                assert!(!report["scan"][who][word].as_str().unwrap().is_empty());
+            }
+            assert!(report["scan"][who]["vendor"]["name"].is_string());
+        }
+        for time in ["start_time", "end_time"] {
+            let text = report["scan"][time].as_str().unwrap();
+            assert!(text.len() == 19 && text.as_bytes()[10] == b'T' && !text.ends_with('Z'), "{text}");
+        }
+        let found = report["vulnerabilities"].as_array().unwrap();
+        assert_eq!(found.len(), count);
+        for one in found {
+            assert!(!one["id"].as_str().unwrap().is_empty());
+            assert!(["Low", "Medium", "High", "Critical"].contains(&one["severity"].as_str().unwrap()));
+            assert!(one["identifiers"][0]["value"].is_string() && one["identifiers"][0]["name"].is_string());
+            assert!(one["location"]["start_line"].as_u64().unwrap() > 0);
+        }
+    }
+    assert_eq!(secrets["vulnerabilities"][0]["location"]["commit"]["sha"], sha);
+    assert_eq!(dependencies["vulnerabilities"][0]["location"]["dependency"]["package"]["name"], "foo");
+    assert!(!secrets.to_string().contains(token().trim()), "no secret in it");
+}
+
+#[test]
+fn gitlab_gets_no_report_of_what_was_not_scanned_and_a_failed_one_of_a_gap() {
+    let bench = Bench::new();
+    bench.lock(&[("foo", "1.0.0")]);
+    let database = bench.at("db");
+    let only = |kind: &str| {
+        let words = ["--database", database.to_str().unwrap(), "--only", kind];
+        bench.run_with(&[("GITLAB_CI", "true")], &words).code
+    };
+    let (secrets, dependencies) = (
+        bench.at("reports/gl-secret-detection-report.json"),
+        bench.at("reports/gl-dependency-scanning-report.json"),
+    );
+    assert_eq!(only("secrets"), 0);
+    assert!(secrets.is_file() && !dependencies.exists());
+    assert_eq!(only("dependencies"), 3);
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(dependencies).unwrap()).unwrap();
+    assert_eq!(report["scan"]["status"], "failure");
+    assert_eq!(report["scan"]["messages"][0]["level"], "fatal");
+    std::fs::remove_file(&secrets).unwrap();
+    assert_eq!(bench.run(&["--only", "secrets"]).code, 0);
+    assert!(!secrets.exists(), "elsewhere nobody reads it");
+}
