@@ -85,6 +85,7 @@ pub(crate) fn already_live(session: &Session, history: &History, artifact: Diges
     report.artifact = Some(artifact);
     report.own.release = history.live_release().cloned();
     report.own.revision = history.live().map(|commit| commit.revision);
+    report.outputs.extend(report.own.revision.map(|live| ("revision".to_owned(), live.to_string())));
     report.reasons.push(Reason::new("release").why("this release is live already; nothing was changed"));
     let facts = Facts {
         outcome: Outcome::Passed,

@@ -116,7 +116,14 @@ impl Run<'_> {
         };
         // However it ended, the fence is given back; where that fails, it ends by itself.
         let _ = fenced.leave().await;
-        result
+        let mut report = result?;
+        report.outputs.extend(self.url().await.map(|url| ("url".to_owned(), url)));
+        Ok(report)
+    }
+
+    /// Where the environment is served, as far as its target knows.
+    async fn url(&self) -> Option<String> {
+        self.reached.driver.look().await.ok().and_then(|look| look.seen.url)
     }
 
     /// What is done while the fence is held.
