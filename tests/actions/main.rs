@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 
+mod flags;
 mod mirror;
 mod written;
 

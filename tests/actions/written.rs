@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, Command};
+use clap::Command;
+
+use crate::flags::{Flag, Takes, flags, quoted};
 
 /// An action: its folder, what it says of itself, and the tool whose flags are its inputs.
 struct Action {
@@ -21,9 +23,6 @@ struct Action {
     minimal: &'static [(&'static str, &'static str)],
     full: &'static [(&'static str, &'static str)],
 }
-
-/// Flags that a step has no use for: the log is for people, and the host is known.
-const LEFT_OUT: [&str; 8] = ["help", "version", "format", "ci", "color", "quiet", "verbose", "signing-key"];
 
 /// Inputs that are not flags: how the tool is found and where it runs.
 const FINDING: [(&str, &str, &str); 6] = [
@@ -96,6 +95,7 @@ fn actions() -> Vec<Action> {
             outputs: &[
                 ("plan", "The sha256 of the plan, where only that was asked for."),
                 ("revision", "The revision on the target."),
+                ("url", "Where the environment is served, as its target says."),
                 ("recordings-path", "The folder of what was measured while the release was judged."),
             ],
             permissions: read,
@@ -161,8 +161,7 @@ struct Input {
 
 impl Action {
     fn inputs(&self) -> Vec<Input> {
-        let flags = self.flags.iter().flat_map(Command::get_arguments);
-        let mut inputs: Vec<Input> = flags.filter_map(of_flag).collect();
+        let mut inputs: Vec<Input> = self.flags.iter().flat_map(flags).map(of_flag).collect();
         if self.flags.is_some() {
             inputs.push(Input {
                 name: "signing-key".into(),
@@ -270,26 +269,14 @@ impl Action {
     }
 }
 
-fn of_flag(flag: &Arg) -> Option<Input> {
-    let name = flag.get_long()?;
-    if LEFT_OUT.contains(&name) || flag.is_hide_set() {
-        return None;
+fn of_flag(flag: Flag) -> Input {
+    let mut means = flag.means;
+    match flag.takes {
+        Takes::Nothing => means.push_str(" true or false."),
+        Takes::Lines => means.push_str(" Several: one a line."),
+        Takes::Text | Takes::Word(_) => {}
     }
-    let mut means = flag.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " ");
-    if !means.ends_with('.') {
-        means.push('.');
-    }
-    match flag.get_action() {
-        ArgAction::SetTrue => means.push_str(" true or false."),
-        ArgAction::Append => means.push_str(" Several: one a line."),
-        _ => {}
-    }
-    Some(Input { name: name.to_owned(), default: String::new(), means })
-}
-
-/// A YAML text in single quotes, in which nothing but they have a meaning.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    Input { name: flag.name, default: String::new(), means }
 }
 
 fn root() -> PathBuf {
