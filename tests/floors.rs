@@ -221,6 +221,25 @@ fn judging_tools_link_no_deploy_client() {
 }
 
 #[test]
+fn judging_tools_link_no_client_of_a_forge() {
+    for tool in
+        ["windlass-gate-check", "windlass-security-scan", "windlass-health-verify", "windlass-windlassd"]
+    {
+        links_none_of(tool, &["windlass-forge", "octocrab"]);
+    }
+    assert!(linked("windlass-forge").contains("octocrab"));
+}
+
+#[test]
+fn only_the_forge_names_octocrab() {
+    for member in members().iter().filter(|member| member.folder != "forge") {
+        let manifest = read(&format!("crates/{}/Cargo.toml", member.folder));
+        assert!(!manifest.contains("octocrab"), "{}", member.folder);
+    }
+    assert!(read("crates/forge/Cargo.toml").contains("octocrab"));
+}
+
+#[test]
 fn domain_links_no_async_network_clock_or_files() {
     links_none_of("windlass-domain", NETWORK);
     links_none_of("windlass-domain", SURROUNDINGS);

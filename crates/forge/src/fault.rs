@@ -1,0 +1,125 @@
+//! Why a forge gave no answer: what was asked of whom, what it said, and which permission or address mends it.
+//!
+//! Nothing in here may hold a token: what a forge says is cut and cleared of it before it becomes a fault.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What a token must be allowed for a question, in the words of its forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The permission: `deployments: write`, or the scope and role of a GitLab token.
+    pub permission: &'static str,
+    /// What to write or to click so that the token has it.
+    pub remedy: &'static str,
+}
+
+/// A forge gave no answer that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `--offline`: nothing was asked.
+    Offline,
+    /// There is no forge to ask, or no token for it.
+    NotSet {
+        /// What is missing.
+        why: String,
+        /// What to set.
+        remedy: String,
+    },
+    /// 401, 403 or 404: the token may not, or what is asked about is not there. A forge often says 404 for both.
+    Denied {
+        /// What was attempted, and where.
+        attempt: String,
+        /// The status.
+        status: u16,
+        /// What the forge said, cut.
+        says: String,
+        /// What the token needs.
+        need: Need,
+    },
+    /// The forge counts too many requests, and the time that it names is longer than a run waits.
+    Limited {
+        /// What was attempted, and where.
+        attempt: String,
+        /// How long it asks to wait.
+        wait: Duration,
+    },
+    /// No answer came: the network, a proxy, TLS, a time-out, or an error of the forge's own.
+    Unreachable {
+        /// What was attempted, and where.
+        attempt: String,
+        /// Why.
+        why: String,
+    },
+    /// An answer came that is none: HTML, cut JSON, another shape, too large, a redirect elsewhere.
+    Unreadable {
+        /// What was attempted, and where.
+        attempt: String,
+        /// Why it cannot be read.
+        why: String,
+    },
+    /// The forge understood, and refused what was asked (409, 422 and the like).
+    Refused {
+        /// What was attempted, and where.
+        attempt: String,
+        /// The status.
+        status: u16,
+        /// What the forge said, cut.
+        says: String,
+    },
+}
+
+impl Fault {
+    /// What to do about it, in a sentence.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Offline => "run it without --offline".to_owned(),
+            Self::NotSet { remedy, .. } => remedy.clone(),
+            Self::Denied { need, .. } => need.remedy.to_owned(),
+            Self::Limited { .. } => {
+                "run it again after that time, or with a token of its own in WINDLASS_FORGE_TOKEN".to_owned()
+            }
+            Self::Unreachable { .. } => {
+                "look at the network, HTTPS_PROXY and NO_PROXY, then run it again".to_owned()
+            }
+            Self::Unreadable { .. } => {
+                "look at the API's address: GITHUB_API_URL ends in /api/v3 on GitHub Enterprise Server, CI_API_V4_URL in /api/v4"
+                    .to_owned()
+            }
+            Self::Refused { .. } => "mend what the forge names, then run it again".to_owned(),
+        }
+    }
+
+    /// Whether the forge said that it is not there, or hides it.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Denied { status: 404, .. })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline => f.write_str("--offline: no forge is asked"),
+            Self::NotSet { why, .. } => f.write_str(why),
+            Self::Denied { attempt, status, says, need } => {
+                let hidden = if *status == 404 { ", which may also mean that it is not there" } else { "" };
+                write!(
+                    f,
+                    "cannot {attempt}: status {status}{says}: the token may lack {}{hidden}",
+                    need.permission
+                )
+            }
+            Self::Limited { attempt, wait } => {
+                write!(f, "cannot {attempt}: its rate limit asks to wait {} s", wait.as_secs())
+            }
+            Self::Unreachable { attempt, why } | Self::Unreadable { attempt, why } => {
+                write!(f, "cannot {attempt}: {why}")
+            }
+            Self::Refused { attempt, status, says } => write!(f, "cannot {attempt}: status {status}{says}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
