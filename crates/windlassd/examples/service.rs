@@ -168,6 +168,14 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
                 reply(&mut out, method, "200 OK", b"once")?;
                 return Ok(());
             }
+            "/raw" => {
+                // Whatever the request asks to be answered with, then the end of the connection where it asks for that.
+                let asked = head.headers.get("x-answer").map_or("", String::as_str);
+                out.write_all(asked.replace("\\r\\n", "\r\n").as_bytes())?;
+                if query == "end" {
+                    return Ok(());
+                }
+            }
             "/exit" => std::process::exit(7),
             "/websocket" if head.headers.get("upgrade").is_some_and(|to| to == "websocket") => {
                 out.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")?;

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::SendRequest;
 
+use super::direct::Answer;
 use super::downstream::{Downstream, Exchange, Upload as State};
 use super::flight::{Flight, Meter};
 use super::headers;
@@ -121,15 +123,78 @@ pub(super) struct Outgoing {
 enum Kind {
     /// Our own.
     Text(Option<Bytes>),
-    /// A service's. Its connection goes back to the pool when it has ended.
+    /// A service's.
     Stream(Box<Stream>),
 }
 
 #[derive(Debug)]
 struct Stream {
-    body: Incoming,
+    source: Source,
     flight: Flight,
-    connection: Option<Borrowed>,
+}
+
+/// The body of a service's answer. Its connection goes back to the pool when it has ended.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// By a connection of our own, which the body holds.
+    Line(Answer),
+    /// By one of hyper's.
+    Hyper(Incoming, Option<Borrowed<SendRequest<Upload>>>),
+}
+
+/// Why an answer breaks off.
+type Broken = Box<dyn Error + Send + Sync>;
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Self::Line(answer) => answer.poll_frame(cx).map_err(Into::into),
+            Self::Hyper(body, connection) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                match &frame {
+                    Poll::Ready(Some(Err(_))) => *connection = None,
+                    Poll::Ready(None) => self.give_back(),
+                    Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+                }
+                frame.map_err(Into::into)
+            }
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Line(answer) => answer.is_end_stream(),
+            Self::Hyper(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Line(answer) => answer.size_hint(),
+            Self::Hyper(body, _) => body.size_hint(),
+        }
+    }
+
+    fn give_back(&mut self) {
+        match self {
+            // It has done so itself.
+            Self::Line(_) => {}
+            Self::Hyper(_, connection) => {
+                if let Some(connection) = connection.take() {
+                    connection.give_back();
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // A body with a length is not asked again after its last byte.
+        if self.is_end_stream() {
+            self.give_back();
+        }
+    }
 }
 
 impl Outgoing {
@@ -144,40 +209,33 @@ impl Outgoing {
         Self { kind: Kind::Text(None), exchange: None }
     }
 
-    pub(super) fn stream(body: Incoming, flight: Flight, connection: Borrowed, exchange: Exchange) -> Self {
+    pub(super) fn stream(source: Source, flight: Flight, exchange: Exchange) -> Self {
         exchange.answers();
-        let stream = Stream { body, flight, connection: Some(connection) };
+        let stream = Stream { source, flight };
         Self { kind: Kind::Stream(Box::new(stream)), exchange: Some(exchange) }
     }
 }
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let outgoing = self.get_mut();
         match &mut outgoing.kind {
             Kind::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Kind::Stream(stream) => {
-                let frame = Pin::new(&mut stream.body).poll_frame(cx);
+                let frame = stream.source.poll_frame(cx);
                 if let Some(exchange) = &outgoing.exchange {
                     exchange.downstream().handed_over(frame.is_ready());
                 }
                 match &frame {
-                    Poll::Ready(Some(Err(_))) => {
-                        stream.flight.broken();
-                        stream.connection = None;
-                    }
-                    Poll::Ready(None) => give_back(stream),
+                    Poll::Ready(Some(Err(_))) => stream.flight.broken(),
                     Poll::Ready(Some(Ok(frame))) => {
                         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                         stream.flight.sent(length);
                     }
-                    Poll::Pending => {}
+                    Poll::Ready(None) | Poll::Pending => {}
                 }
                 frame
             }
@@ -187,29 +245,14 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Text(text) => text.is_none(),
-            Kind::Stream(stream) => stream.body.is_end_stream(),
+            Kind::Stream(stream) => stream.source.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-            Kind::Stream(stream) => stream.body.size_hint(),
+            Kind::Stream(stream) => stream.source.size_hint(),
         }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // A body with a length is not asked again after its last byte.
-        if self.body.is_end_stream() {
-            give_back(self);
-        }
-    }
-}
-
-fn give_back(stream: &mut Stream) {
-    if let Some(connection) = stream.connection.take() {
-        connection.give_back();
     }
 }

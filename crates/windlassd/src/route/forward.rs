@@ -9,11 +9,12 @@ use std::time::Duration;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::body::{Outgoing, Upload};
+use super::body::{Outgoing, Source, Upload};
+use super::direct::{self, Asked};
 use super::downstream::{Downstream, Exchange, Order, Upload as State};
 use super::flight::{Cause, Flight};
 use super::head::Refusal;
@@ -22,7 +23,7 @@ use super::local::Local;
 use super::pool::Borrowed;
 use super::sticky::Choice;
 use super::table::{Lane, Upstream};
-use super::testers::Asked;
+use super::testers::Asked as AskedFor;
 use super::tunnel::Handoff;
 
 /// How long an instance on this host may take to accept a connection.
@@ -78,8 +79,8 @@ async fn answer(
     let asked_for = Asking { request: Request::from_parts(parts, body), upgrade, exchange };
     match asked {
         None => {}
-        Some(Asked::Nonsense) => return own(StatusCode::NOT_FOUND, NO_REVISION, asked_for.exchange),
-        Some(Asked::Revision(revision)) => {
+        Some(AskedFor::Nonsense) => return own(StatusCode::NOT_FOUND, NO_REVISION, asked_for.exchange),
+        Some(AskedFor::Revision(revision)) => {
             let Some(lane) = table.lane(revision).filter(|lane| !lane.upstreams.is_empty()) else {
                 return own(StatusCode::NOT_FOUND, NO_REVISION, asked_for.exchange);
             };
@@ -130,11 +131,11 @@ async fn ask_each<'a>(
     let mut flight = begin(lane);
     loop {
         request.body_mut().count_in(&flight);
-        let asked = in_time(&downstream, ask(local, lane, request, &flight)).await;
+        let asked = in_time(&downstream, ask(local, lane, request, upgrade, &flight)).await;
         let Some(asked) = asked else { return late(flight, exchange) };
         match asked {
-            Outcome::Answered(response, connection) => {
-                return pass_back(lane, Answer { response, connection, flight, exchange }, upgrade);
+            Outcome::Answered(response) => {
+                return pass_back(lane, Answer { response, flight, exchange }, upgrade);
             }
             Outcome::Broken => return broken(flight, exchange),
             Outcome::Unsent(back) => request = *back,
@@ -167,9 +168,13 @@ async fn in_time<T>(downstream: &Downstream, work: impl Future<Output = T>) -> O
     .await
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a request, of its usual kind, and a box costs more"
+)]
 enum Outcome {
     /// The instance answers.
-    Answered(Response<Incoming>, Borrowed),
+    Answered(Response<Source>),
     /// Nothing of the request was sent.
     Unsent(Box<Request<Upload>>),
     /// It was sent, at least in part, and no answer came.
@@ -178,42 +183,95 @@ enum Outcome {
 
 /// Asks the lane's instances in turn, each at most once, beginning with an idle connection where there is one. A
 /// request of which something was sent is never sent again.
-async fn ask(local: &Rc<Local>, lane: &Lane, mut request: Request<Upload>, flight: &Flight) -> Outcome {
+async fn ask(
+    local: &Rc<Local>,
+    lane: &Lane,
+    mut request: Request<Upload>,
+    upgrade: Upgrade,
+    flight: &Flight,
+) -> Outcome {
     let count = lane.upstreams.len();
     let turn = local.turn(lane.revision);
+    let is_one_way = request.body().is_end_stream() && upgrade == Upgrade::No;
     for tried in 0..count {
         let upstream = lane.upstreams[(turn + tried) % count];
         set_host(&mut request, upstream);
         flight.asks(upstream.address);
-        let pooled = local.pool().take(upstream.id);
-        for connection in [pooled.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
-            let connection = match connection {
-                Way::Idle(connection) => Some(connection),
-                Way::New => connect(local, upstream).await,
-            };
-            let Some(mut connection) = connection else { break };
-            match connection.sender().try_send_request(request).await {
-                Ok(response) => return Outcome::Answered(response, connection),
-                Err(mut error) => match error.take_message() {
-                    Some(back) => request = back,
-                    None => return Outcome::Broken,
-                },
-            }
-            flight.shard().retries.up();
+        let outcome = if is_one_way {
+            ask_one_way(local, upstream, request, flight).await
+        } else {
+            ask_both_ways(local, upstream, request, flight).await
+        };
+        match outcome {
+            Outcome::Unsent(back) => request = *back,
+            outcome @ (Outcome::Answered(_) | Outcome::Broken) => return outcome,
         }
     }
     Outcome::Unsent(Box::new(request))
 }
 
-enum Way {
-    Idle(Borrowed),
+async fn ask_one_way(
+    local: &Rc<Local>,
+    upstream: Upstream,
+    request: Request<Upload>,
+    flight: &Flight,
+) -> Outcome {
+    let idle = local.lines().take(upstream.id);
+    for way in [idle.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
+        let line = match way {
+            Way::Idle(line) => Some(line),
+            Way::New => connect(upstream).await.map(|stream| local.line(upstream.id, stream)),
+        };
+        let Some(line) = line else { break };
+        match direct::ask(line, &request).await {
+            Asked::Answered(response) => return Outcome::Answered(response.map(Source::Line)),
+            Asked::Broken => return Outcome::Broken,
+            Asked::Unsent => flight.shard().retries.up(),
+        }
+    }
+    Outcome::Unsent(Box::new(request))
+}
+
+async fn ask_both_ways(
+    local: &Rc<Local>,
+    upstream: Upstream,
+    mut request: Request<Upload>,
+    flight: &Flight,
+) -> Outcome {
+    let idle = local.pool().take(upstream.id);
+    for way in [idle.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
+        let connection = match way {
+            Way::Idle(connection) => Some(connection),
+            Way::New => shake_hands(local, upstream).await,
+        };
+        let Some(mut connection) = connection else { break };
+        match connection.connection().try_send_request(request).await {
+            Ok(response) => {
+                return Outcome::Answered(response.map(|body| Source::Hyper(body, Some(connection))));
+            }
+            Err(mut error) => match error.take_message() {
+                Some(back) => request = back,
+                None => return Outcome::Broken,
+            },
+        }
+        flight.shard().retries.up();
+    }
+    Outcome::Unsent(Box::new(request))
+}
+
+enum Way<C> {
+    Idle(Borrowed<C>),
     New,
 }
 
-async fn connect(local: &Rc<Local>, upstream: Upstream) -> Option<Borrowed> {
+async fn connect(upstream: Upstream) -> Option<TcpStream> {
     let stream = tokio::time::timeout(CONNECT, TcpStream::connect(upstream.address)).await.ok()?.ok()?;
     stream.set_nodelay(true).ok()?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    Some(stream)
+}
+
+async fn shake_hands(local: &Rc<Local>, upstream: Upstream) -> Option<Borrowed<http1::SendRequest<Upload>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(connect(upstream).await?)).await.ok()?;
     tokio::task::spawn_local(connection.with_upgrades());
     Some(local.pool().lend(upstream.id, sender))
 }
@@ -228,14 +286,13 @@ fn set_host(request: &mut Request<Upload>, upstream: Upstream) {
 }
 
 struct Answer {
-    response: Response<Incoming>,
-    connection: Borrowed,
+    response: Response<Source>,
     flight: Flight,
     exchange: Exchange,
 }
 
 fn pass_back(lane: &Lane, answer: Answer, upgrade: Upgrade) -> Response<Outgoing> {
-    let Answer { mut response, connection, mut flight, exchange } = answer;
+    let Answer { mut response, mut flight, exchange } = answer;
     let status = response.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let Upgrade::Asked(protocol) = upgrade else {
@@ -251,14 +308,15 @@ fn pass_back(lane: &Lane, answer: Answer, upgrade: Upgrade) -> Response<Outgoing
         return Response::from_parts(response.into_parts().0, Outgoing::handed_off());
     }
     flight.answered(status);
+    // Ours, whatever the service speaks.
+    *response.version_mut() = Version::HTTP_11;
     headers::to_client(response.headers_mut(), status, &lane.tag);
-    let (parts, body) = response.into_parts();
-    if body.is_end_stream() {
-        connection.give_back();
-        drop(flight);
+    let (parts, source) = response.into_parts();
+    if source.is_end_stream() {
+        drop((source, flight));
         return Response::from_parts(parts, Outgoing::text("", exchange));
     }
-    Response::from_parts(parts, Outgoing::stream(body, flight, connection, exchange))
+    Response::from_parts(parts, Outgoing::stream(source, flight, exchange))
 }
 
 /// No answer came, and some of the request was sent.

@@ -2,6 +2,7 @@
 //!
 //! After RFC 9110, sections 7.2 and 7.6.1, RFC 9112, sections 3.2 and 6, and RFC 7239 (`Forwarded`).
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -22,12 +23,14 @@ static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto"
 static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Who is at the other end of a client connection, as header values.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Peer {
     ip: IpAddr,
     address: HeaderValue,
     node: String,
     scheme: Scheme,
+    /// The host that was asked for last, and what `Forwarded` said then: a client seldom asks for another one.
+    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
 }
 
 /// What a client connection is secured by.
@@ -62,11 +65,28 @@ impl Peer {
         };
         let ip = address;
         let address = HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
-        Self { ip, address, node, scheme }
+        Self { ip, address, node, scheme, last: RefCell::default() }
     }
 
     pub(super) const fn ip(&self) -> IpAddr {
         self.ip
+    }
+
+    /// What `Forwarded` says of it.
+    fn forwarded(&self, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let (node, scheme) = (&self.node, self.scheme.text());
+        let Some(host) = host else {
+            return HeaderValue::try_from(format!("for={node};proto={scheme}")).ok();
+        };
+        if let Some((last, said)) = &*self.last.borrow()
+            && last == host
+        {
+            return Some(said.clone());
+        }
+        let name = host.to_str().unwrap_or_default();
+        let said = HeaderValue::try_from(format!("for={node};host=\"{name}\";proto={scheme}")).ok()?;
+        self.last.replace(Some((host.clone(), said.clone())));
+        Some(said)
     }
 
     /// Whether nobody between us and it can read along.
@@ -106,16 +126,9 @@ pub(super) fn to_service(parts: &mut Parts, peer: &Peer) -> Result<Upgrade, Refu
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    let scheme = peer.scheme.text();
-    let forwarded = match &host {
-        Some(host) => {
-            format!("for={};host=\"{}\";proto={scheme}", peer.node, host.to_str().unwrap_or_default())
-        }
-        None => format!("for={};proto={scheme}", peer.node),
-    };
     headers.insert(FORWARDED_FOR.clone(), peer.address.clone());
-    headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme));
-    if let Ok(forwarded) = HeaderValue::try_from(forwarded) {
+    headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static(peer.scheme.text()));
+    if let Some(forwarded) = peer.forwarded(host.as_ref()) {
         headers.insert(header::FORWARDED, forwarded);
     }
     if let Some(host) = host {
@@ -217,61 +230,60 @@ fn names(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 }
 
 fn remove_connection_headers(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-            // A message does not lose what says where it goes and where it ends.
-            .filter(|name| {
-                !matches!(
-                    *name,
-                    header::HOST | header::CONTENT_LENGTH | header::COOKIE | header::AUTHORIZATION
-                )
-            })
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(header::CONNECTION);
-    }
-    for name in [
-        &header::TRANSFER_ENCODING,
-        &header::UPGRADE,
-        &header::TE,
-        &KEEP_ALIVE,
-        &PROXY_CONNECTION,
-        &header::PROXY_AUTHENTICATE,
-        &header::PROXY_AUTHORIZATION,
-        &HTTP2_SETTINGS,
-    ] {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        // What nearly every message says, and no name of a header that could stay.
+        .filter(|option| !option.eq_ignore_ascii_case("keep-alive") && !option.eq_ignore_ascii_case("close"))
+        .filter_map(|name| HeaderName::try_from(name).ok())
+        // A message does not lose what says where it goes and where it ends.
+        .filter(|name| {
+            !matches!(*name, header::HOST | header::CONTENT_LENGTH | header::COOKIE | header::AUTHORIZATION)
+        })
+        .collect();
+    for name in named {
         headers.remove(name);
     }
+    remove(headers, is_of_connection);
+}
+
+/// Whether it says something of one connection, and nothing of the message.
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+            | header::TE
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+    ) || [&KEEP_ALIVE, &PROXY_CONNECTION, &HTTP2_SETTINGS].contains(&name)
 }
 
 /// What a client says about forwarding is not known to be true.
 fn remove_forwarding_claims(headers: &mut HeaderMap) {
     remove(headers, |name| {
-        is_like(name, "x-forwarded-", Part::Beginning)
-            || is_like(name, "x-windlass-", Part::Beginning)
-            || is_like(name, "x-real-ip", Part::Whole)
-            || name == "forwarded"
+        let text = name.as_str();
+        is_like(text, "x-forwarded-", Part::Beginning)
+            || is_like(text, "x-windlass-", Part::Beginning)
+            || is_like(text, "x-real-ip", Part::Whole)
+            || *name == header::FORWARDED
     });
 }
 
 /// Removes a header, also where its name is only read as the same.
 pub(super) fn remove_alike(headers: &mut HeaderMap, name: &HeaderName) {
-    remove(headers, |have| is_like(have, name.as_str(), Part::Whole));
+    remove(headers, |have| is_like(have.as_str(), name.as_str(), Part::Whole));
 }
 
-fn remove(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
-    if headers.keys().any(|name| is_one(name.as_str())) {
-        let ones: Vec<HeaderName> = headers.keys().filter(|name| is_one(name.as_str())).cloned().collect();
-        for name in ones {
-            headers.remove(name);
-        }
+/// Looks at each name once, which costs less than to look for each that may not be there.
+fn remove(headers: &mut HeaderMap, is_one: impl Fn(&HeaderName) -> bool) {
+    let ones: Vec<HeaderName> = headers.keys().filter(|name| is_one(name)).cloned().collect();
+    for name in ones {
+        headers.remove(name);
     }
 }
 

@@ -6,13 +6,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use hyper::client::conn::http1::SendRequest;
+use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, spawn_local};
 use windlass_domain::release::Sequence;
 
+use super::body::Upload;
+use super::direct::{self, Line, Space};
 use super::door::Door;
 use super::downstream::{Clock, Downstream, Order, Phase, Why};
 use super::patience::{Verdict, judge};
-use super::pool::Pool;
+use super::pool::{Borrowed, Pool};
 use super::sticky::Keys;
 use super::table::{Points, Table};
 use super::tally::Tally;
@@ -24,7 +28,9 @@ pub(super) struct Local {
     points: RefCell<Points>,
     keys: Keys,
     turns: RefCell<HashMap<Sequence, usize>>,
-    pool: Rc<Pool>,
+    pool: Rc<Pool<SendRequest<Upload>>>,
+    lines: Rc<Pool<Line>>,
+    space: Rc<Space>,
     nowhere: Arc<Tally>,
     door: Arc<Door>,
     clock: Rc<Clock>,
@@ -43,6 +49,7 @@ impl Local {
         door: Arc<Door>,
     ) -> Self {
         let pool = Rc::new(Pool::new(Arc::clone(&table)));
+        let lines = Rc::new(Pool::new(Arc::clone(&table)));
         Self {
             index,
             table,
@@ -50,6 +57,8 @@ impl Local {
             keys: Keys::default(),
             turns: RefCell::default(),
             pool,
+            lines,
+            space: direct::space(),
             nowhere,
             door,
             clock: Rc::default(),
@@ -84,8 +93,25 @@ impl Local {
         *turn
     }
 
-    pub(super) const fn pool(&self) -> &Rc<Pool> {
+    /// Idle connections of hyper's.
+    pub(super) const fn pool(&self) -> &Rc<Pool<SendRequest<Upload>>> {
         &self.pool
+    }
+
+    /// Idle connections of our own.
+    pub(super) const fn lines(&self) -> &Rc<Pool<Line>> {
+        &self.lines
+    }
+
+    /// A line on a connection that was just made.
+    pub(super) fn line(&self, upstream: u64, stream: TcpStream) -> Borrowed<Line> {
+        self.lines.lend(upstream, Line::new(stream, &self.space))
+    }
+
+    /// Closes idle connections that are of no use any more.
+    pub(super) fn sweep(&self) {
+        self.pool.sweep();
+        self.lines.sweep();
     }
 
     pub(super) const fn nowhere(&self) -> &Arc<Tally> {

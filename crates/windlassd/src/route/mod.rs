@@ -6,7 +6,9 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod agreement;
+mod answer;
 mod body;
+mod direct;
 mod door;
 mod downstream;
 mod files;

@@ -1,5 +1,6 @@
 //! A client's connection as bytes.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -38,7 +39,7 @@ impl AsyncWrite for Socket {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+            Self::Plain(stream) => write_flat(Pin::new(stream), cx, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bytes),
         }
     }
@@ -63,4 +64,31 @@ impl AsyncWrite for Socket {
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
         }
     }
+}
+
+/// Up to so many bytes are copied together and sent: that costs less than to have the kernel gather them.
+const FLAT: usize = 4096;
+
+thread_local! {
+    static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn write_flat(
+    stream: Pin<&mut TcpStream>,
+    cx: &mut Context<'_>,
+    parts: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let mut filled = parts.iter().filter(|part| !part.is_empty());
+    let (Some(first), second) = (filled.next(), filled.next()) else { return stream.poll_write(cx, &[]) };
+    if second.is_none() {
+        return stream.poll_write(cx, first);
+    }
+    if parts.iter().map(|part| part.len()).sum::<usize>() > FLAT {
+        return stream.poll_write_vectored(cx, parts);
+    }
+    TOGETHER.with_borrow_mut(|together| {
+        together.clear();
+        parts.iter().for_each(|part| together.extend_from_slice(part));
+        stream.poll_write(cx, together)
+    })
 }

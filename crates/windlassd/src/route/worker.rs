@@ -83,13 +83,13 @@ async fn work(seat: Seat) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = sweep.tick() => local.pool().sweep(),
+            _ = sweep.tick() => local.sweep(),
             _ = look.tick() => local.look(),
             Ok(()) = published.changed() => {
                 published.mark_unchanged();
                 // Choosing a revision does not wait, so every later choice on this thread is made by this table.
                 let version = local.table().version();
-                local.pool().sweep();
+                local.sweep();
                 saw.send_replace(version);
             }
             order = orders.recv() => match order {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod access;
+mod answers;
 mod conformance;
 mod control;
 mod groups;

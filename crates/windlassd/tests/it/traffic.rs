@@ -134,9 +134,11 @@ fn a_service_that_breaks_is_counted_and_one_that_hangs_up_is_not_noticed() {
     let mut client = Connection::to(address);
     for _ in 0..20 {
         assert_eq!(client.get("/once").unwrap().text(), "once");
+        assert_eq!(client.post("/once", b"a").unwrap().text(), "once");
         // The close must be there before the next request: where the two cross on the wire, some of the request was
         // sent, and it may not be sent again. Nothing that a client sees tells when it is.
         std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(client.get("/").unwrap().text(), "v1");
         assert_eq!(client.post("/hash", b"a").unwrap().text(), Digest::of(b"a").to_string());
     }
     assert_eq!(agent.state().revisions[0].counts.bad, 0);
