@@ -224,9 +224,12 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answ
             text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot read the body: {error}\n").into())
         })?
         .to_bytes();
-    serde_json::from_slice(&bytes).map_err(|error| {
-        text(StatusCode::BAD_REQUEST, "text/plain", format!("cannot use the body: {error}\n").into())
-    })
+    read(&bytes).map_err(|why| text(StatusCode::BAD_REQUEST, "text/plain", why.into()))
+}
+
+/// What a request asks for, or why it cannot be used.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("cannot use the body: {error}\n"))
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {

@@ -69,6 +69,7 @@ impl Ledger {
             ledger.cut(end as u64).map_err(|error| named(error, "cannot cut the torn append off", &path))?;
             tracing::warn!(bytes = bytes.len() - end, aside = %aside.display(), "cut a torn append off the ledger");
         }
+        ledger.forget_batch()?;
         ledger.state = match read_chain(&bytes[..end]) {
             Ok(chain) => State::Sound {
                 head: chain.head(),
@@ -154,7 +155,7 @@ impl Ledger {
             write_json(&self.root.batch(), &Batch { from: length, to: end }).map_err(fault)?;
         }
         if let Err(error) = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data()) {
-            if let Err(undo) = self.cut(length) {
+            if let Err(undo) = self.cut(length).and_then(|()| self.forget_batch()) {
                 let why =
                     format!("an append failed ({error}) and could not be undone ({undo}); restart the agent");
                 self.state = State::Damaged { head, why };
@@ -163,6 +164,17 @@ impl Ledger {
         }
         self.state = State::Sound { head: last, length: end, epoch };
         Ok(last)
+    }
+
+    /// Removes the note of an append that did not come about: an entry that is later written in its place is another.
+    fn forget_batch(&self) -> io::Result<()> {
+        let path = self.root.batch();
+        match fs::remove_file(&path) {
+            Ok(()) => File::open(self.root.path()).and_then(|folder| folder.sync_all()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| named(error, "cannot remove", &path))
     }
 
     fn cut(&self, length: u64) -> io::Result<()> {

@@ -17,6 +17,8 @@ mod log;
 mod metrics;
 mod migrate;
 mod process;
+#[cfg(any(test, fuzzing))]
+mod promises;
 mod root;
 mod rotation;
 mod route;
@@ -32,7 +34,18 @@ mod topics;
 pub mod fuzz {
     /// What a client sends: judged as the router does, and held against what hyper would make of it.
     pub fn requests(bytes: &[u8]) {
-        crate::route::agreement::check(bytes);
+        crate::promises::requests(bytes);
+    }
+
+    /// What a caller asks of the agent: the request's path, a line feed, and its body.
+    pub fn control(bytes: &[u8]) {
+        crate::promises::control(bytes);
+    }
+
+    /// A ledger as an agent finds it when it starts: the note of the last append of several entries, a line feed, and
+    /// lines, of which those that are events are sealed first.
+    pub fn ledger(bytes: &[u8]) {
+        crate::promises::ledger(bytes);
     }
 }
 

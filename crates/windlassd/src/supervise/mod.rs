@@ -27,3 +27,5 @@ pub(crate) use self::reins::Hold;
 pub(crate) use self::rotate::rotate;
 pub(crate) use self::tail::lines;
 pub(crate) use self::usage::{memory, open_files};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::words::Words;
