@@ -291,11 +291,24 @@ fn init_writes_what_check_accepts_and_overwrites_nothing() {
     assert!(stdout(&output).contains("what remains:"), "{}", stdout(&output));
     let check = windlass(path, &["check"], &[]);
     assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
-    let before = fs::read(path.join("windlass.yml")).unwrap();
     let again = windlass(path, &["init", "--yes"], &[]);
-    assert_eq!(again.status.code(), Some(2));
-    assert!(stderr(&again).contains("windlass.yml"), "{}", stderr(&again));
-    assert_eq!(fs::read(path.join("windlass.yml")).unwrap(), before);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert!(!stdout(&again).contains("wrote "), "{}", stdout(&again));
+    let pipeline = path.join(".github/workflows/windlass.yml");
+    for (file, added) in [(path.join("windlass.yml"), "# mine\n"), (pipeline.clone(), "# theirs\n")] {
+        let text = fs::read_to_string(&file).unwrap() + added;
+        fs::write(&file, text).unwrap();
+    }
+    let refused = windlass(path, &["init", "--yes"], &[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stdout(&refused));
+    assert!(stderr(&refused).contains(".github/workflows/windlass.yml exists"), "{}", stderr(&refused));
+    let plan = stdout(&windlass(path, &["init", "--plan"], &[]));
+    assert!(plan.contains("with --force,") && plan.contains("  - # theirs"), "{plan}");
+    assert!(plan.contains("kept windlass.yml") && !plan.contains("# mine"), "{plan}");
+    assert!(fs::read_to_string(&pipeline).unwrap().ends_with("# theirs\n"), "nothing was written");
+    assert_eq!(windlass(path, &["init", "--yes", "--force"], &[]).status.code(), Some(0));
+    assert!(!fs::read_to_string(&pipeline).unwrap().contains("# theirs"));
+    assert!(!fs::read_to_string(path.join("windlass.yml")).unwrap().contains("# mine"));
 }
 
 #[test]
