@@ -46,11 +46,12 @@ const FINDING: [(&str, &str, &str); 6] = [
     ("token", "", "The token that gh verifies the attestation with, such as the job's own."),
 ];
 
-const OUTPUTS: [(&str, &str); 4] = [
+const OUTPUTS: [(&str, &str); 5] = [
     ("outcome", "passed, failed, invalid, unknown, held, stuck or refused; the exit code says the same."),
     ("reason", "The first reason, in one line."),
     ("report-path", "The JSON document."),
     ("evidence-path", "The file of signed statements, for the jobs that follow."),
+    ("artifact", "The digest of what it was about, where it was about an artifact."),
 ];
 
 fn actions() -> Vec<Action> {
@@ -94,6 +95,10 @@ fn actions() -> Vec<Action> {
             flags: Some(windlass_deploy::command()),
             outputs: &[
                 ("plan", "The sha256 of the plan, where only that was asked for."),
+                (
+                    "anchor",
+                    "The revision that was live before, as r7, which a rollback can name; nothing where none was.",
+                ),
                 ("revision", "The revision on the target."),
                 ("url", "Where the environment is served, as its target says."),
                 ("recordings-path", "The folder of what was measured while the release was judged."),
@@ -291,7 +296,10 @@ that came with the action. How the tool is found, in order: the input `bin`, a t
 the runner's tool cache (hashed again), `mirror`, the release itself, and with `build: true` cargo.\n\n\
 Every input is the flag of the same name, and the variable `WINDLASS_…`; an empty one is one that is not given. The exit \
 code is the tool's own: 0 passed, 1 failed, 2 invalid, 3 unknown, 4 held, 5 stuck, 6 refused. Nothing is written to \
-`GITHUB_ENV`. No Docker, Node or jq is needed: bash, tar, and curl or wget.\n";
+`GITHUB_ENV`. No Docker, Node or jq is needed: bash, tar, and curl or wget. Linux runs in every test; macOS has run nowhere yet; \
+there are no tools for Windows, and so no action there.\n\n\
+The whole way from a commit to production is a reusable workflow made of these actions, and the way back a workflow to copy: \
+[GitHub](../docs/github.md).\n";
 
 fn files() -> Vec<(PathBuf, String)> {
     let actions = actions();

@@ -108,6 +108,7 @@ fn write_reports<T: Serialize>(session: &Session, report: &Report<T>) -> Result<
         ("reason".to_owned(), reason),
         ("report-path".to_owned(), json_path.display().to_string()),
         ("evidence-path".to_owned(), session.evidence_path().display().to_string()),
+        ("artifact".to_owned(), report.artifact.map(|digest| digest.to_string()).unwrap_or_default()),
     ];
     outputs.extend(report.files.iter().map(|(name, path)| (name.clone(), path.display().to_string())));
     outputs.extend(report.outputs.iter().cloned());

@@ -23,7 +23,8 @@ pub struct Report<T> {
     /// The job summary and `<tool>.md`: verdict first. Text from outside must have gone through
     /// [`sink::markdown`](crate::sink::markdown).
     pub markdown: String,
-    /// Outputs for later jobs, beside `outcome`, `reason`, `report-path` and `evidence-path`.
+    /// Outputs for later jobs, beside `outcome`, `reason`, `report-path`, `evidence-path` and
+    /// `artifact`.
     pub outputs: Vec<(String, String)>,
     /// Places for the CI system to mark.
     pub annotations: Vec<Annotation>,

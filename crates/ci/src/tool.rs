@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 use windlass_domain::outcome::{Outcome, Reason};
 
-use crate::args::{self, Color, Format, ToolArgs};
+use crate::args::{self, CiChoice, Color, Format, ToolArgs};
 use crate::context::Context;
 use crate::document::Document;
 use crate::fail::{Failure, Result};
 use crate::publish::{self, elapsed_ms};
 use crate::report::{Annotation, Level, Report};
 use crate::session::Session;
-use crate::{sink, stream, topics};
+use crate::{host, sink, stream, topics};
 
 /// Runs a tool: parses, judges by `judge`, writes the document, the reports, the CI system's outputs and standard
 /// output, and returns the exit code. `judge` prints nothing itself. A panic in it is "could not judge".
@@ -51,9 +51,9 @@ fn usage<T: Serialize + Default>(tool: &str, context: &Context, error: &clap::Er
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
+    let first = error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    tell_host(tool, context, &first);
     if args::asks_for_json(context) {
-        let first =
-            error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let reason = Reason::new(topics::USAGE.key).why(first).next(topics::USAGE.next);
         let document = Document {
             tool: tool.to_owned(),
@@ -71,6 +71,23 @@ fn usage<T: Serialize + Default>(tool: &str, context: &Context, error: &clap::Er
         let _ = stream::out(&format!("{json}\n"));
     }
     ExitCode::from(Outcome::Invalid.code())
+}
+
+/// Tells the CI system of wrong usage, as far as it can be told without the flags: a later step may ask for the outcome.
+fn tell_host(tool: &str, context: &Context, why: &str) {
+    let host = host::detect(CiChoice::Auto, context);
+    let annotation = Annotation {
+        level: Level::Error,
+        title: format!("{tool}: {}", Outcome::Invalid),
+        message: why.to_owned(),
+        path: None,
+        line: None,
+    };
+    stream::commands(&host.annotations(&[annotation]));
+    let outputs = [("outcome", Outcome::Invalid.word()), ("reason", why)];
+    // The exit code says it already; there is nowhere left to say that this could not be written.
+    let _ = host.outputs(&outputs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let _ = host.summary(&format!("## {}\n\n{}\n", Outcome::Invalid, sink::markdown(why)));
 }
 
 fn apply_color(color: Color) {
