@@ -43,6 +43,9 @@ fn a_release_moves_and_comes_back_and_is_held() {
     project.deploy().is(0);
     assert!(project.answer().contains("v2"));
     project.deploy().is(0).says("live already");
+    // The next environment asks for evidence, whichever run it was that moved something.
+    let evidence = std::fs::read_to_string(project.path(".windlass/evidence.intoto.jsonl")).unwrap();
+    assert_eq!(evidence.lines().count(), 3, "{evidence}");
     project.run(&["rollback", "--reason", "wrong prices"]).is(0);
     assert!(project.answer().contains("v1"));
     project.deploy().is(4).says("wrong prices");

@@ -57,6 +57,7 @@ pub(crate) fn plan(
         next: Some(format!("{} -e {} --approved {}", session.tool, plan.environment, plan.digest())),
     };
     report.outputs.push(("plan".into(), plan.digest().to_string()));
+    report.outputs.push(anchor(&report.own));
     tell(report, &facts, "Plan")
 }
 
@@ -78,10 +79,18 @@ fn not_walked(environment: &Environment, plan: &Plan) -> Option<String> {
     Some(format!("not applicable: {why}"))
 }
 
-/// The report of a deploy that has nothing to do.
-pub(crate) fn already_live(session: &Session, history: &History, artifact: Digest) -> Report<Own> {
+/// The report of a deploy that has nothing to do, and its evidence: whoever asks for this digest in this environment finds it
+/// there, since the time that the ledger says. Without it a run for a commit that changes nothing of the artifact would go no
+/// further than here.
+pub(crate) fn already_live(
+    session: &Session,
+    located: &Located,
+    environment: &Environment,
+    history: &History,
+    artifact: Digest,
+) -> Result<Report<Own>> {
     let mut report: Report<Own> = Report::new(Outcome::Passed);
-    report.environment.clone_from(&session.common.environment);
+    report.environment = Some(environment.name.clone());
     report.artifact = Some(artifact);
     report.own.release = history.live_release().cloned();
     report.own.revision = history.live().map(|commit| commit.revision);
@@ -93,9 +102,22 @@ pub(crate) fn already_live(session: &Session, history: &History, artifact: Diges
         facts: report.own.facts(),
         next: None,
     };
+    let commit = report.own.release.as_ref().and_then(|release| release.commit.as_deref());
+    let body = json!({
+        "at": history.live().map_or(session.context.started, |commit| commit.at),
+        "environment": report.environment,
+        "policy": located.policy.digest,
+        "outcome": report.outcome,
+        "intent": "deploy",
+        "revision": report.own.revision,
+    });
+    session.attest(&Statement::about(artifact, commit, Predicate::Deploy, body))?;
+    report
+        .outputs
+        .push(("revision".into(), report.own.revision.map(|one| one.to_string()).unwrap_or_default()));
     let mut report = tell(report, &facts, "Deploy");
     report.text = facts.text(&[]);
-    report
+    Ok(report)
 }
 
 /// How a run that moved something ended.
@@ -166,10 +188,16 @@ pub(crate) fn rollout(
             .push(Reason::new("evidence").why("the gate's evidence is unsigned, as windlass.yml accepts"));
     }
     report.outputs.push(("revision".into(), revision));
+    report.outputs.push(anchor(&report.own));
     report.files.extend(recordings.map(|path| ("recordings-path".to_owned(), path)));
     report.files.extend(hooks.map(|path| ("hooks-path".to_owned(), path)));
     let facts = Facts { outcome: driven.outcome, verdict, facts: report.own.facts(), next: Some(next) };
     Ok(tell(report, &facts, "Deploy"))
+}
+
+/// The output that tells a later `rollback --to` where this release is left for.
+fn anchor(own: &Own) -> (String, String) {
+    ("anchor".to_owned(), own.anchor.map(|anchor| anchor.to_string()).unwrap_or_default())
 }
 
 fn tell(mut report: Report<Own>, facts: &Facts, title: &str) -> Report<Own> {

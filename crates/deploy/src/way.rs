@@ -168,8 +168,13 @@ impl Run<'_> {
             Some(driven) => driven,
             None => match self.preflight(candidate, fenced, asked, admission, before_waking).await? {
                 Preflight::AlreadyLive => {
-                    let mut report =
-                        report::already_live(self.session, &fenced.history, self.artifact.digest);
+                    let mut report = report::already_live(
+                        self.session,
+                        self.located,
+                        self.environment,
+                        &fenced.history,
+                        self.artifact.digest,
+                    )?;
                     report.own.recovered = recovered;
                     return Ok(report);
                 }
