@@ -142,7 +142,7 @@ impl Judge for Health {
         let progress = self.progress.clone();
         let mut tell = move |tick: &Tick| progress.now(&standing(new, tick));
         let cancel = CancelSignal::from(question.stop.clone());
-        let judgement = watch(&asked, &windlass_moving::now, &cancel, &mut tell).await;
+        let judgement = watch(&asked, &cancel, &mut tell).await;
         self.keep(new, question.weight, &judgement);
         match verdict(&judgement, self.verify.on_inconclusive, split) {
             Judged::Unknown { why } => Judged::Unknown { why: self.with_its_cause(why).await },

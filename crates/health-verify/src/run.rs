@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::Timestamp;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::file::write_whole;
 use windlass_ci::report::Report;
@@ -55,17 +54,12 @@ async fn measure(session: &Session, plan: &Plan) -> Judgement {
     let (handle, cancel) = CancelSignal::new();
     let progress = session.progress.clone();
     let mut tell = |tick: &Tick| progress.now(&report::standing(tick));
-    let mut watching = std::pin::pin!(watch(&plan.watch, &now, &cancel, &mut tell));
+    let mut watching = std::pin::pin!(watch(&plan.watch, &cancel, &mut tell));
     tokio::select! {
         judgement = &mut watching => return judgement,
         () = told_to_stop() => handle.cancel(),
     }
     watching.await
-}
-
-#[expect(clippy::disallowed_methods, reason = "the watch takes its clock from here")]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 /// Waits for SIGINT or SIGTERM; for ever where neither can be waited for.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -19,10 +18,10 @@ use crate::source;
 const SHORTEST_EVERY: Duration = Duration::from_millis(10);
 
 /// Watches until a verdict, the deadline, or `cancel`. `on_tick` is called after every observation. Needs a tokio
-/// runtime with time and I/O; whatever it started ends with it.
+/// runtime with time and I/O; whatever it started ends with it. Counts its time by the clock that nobody can set: a wall
+/// clock that jumps neither ends a bake nor makes it last.
 pub async fn watch(
     watch: &Watch,
-    clock: &(dyn Fn() -> Timestamp + Sync),
     cancel: &CancelSignal,
     on_tick: &mut (dyn FnMut(&Tick) + Send),
 ) -> Judgement {
@@ -42,7 +41,7 @@ pub async fn watch(
         recording.ending = Ending::Offline;
         return state.judgement(Ending::Offline, recording);
     }
-    let started = clock();
+    let started = Instant::now();
     let mut cancel = cancel.clone();
     let (_probes, mut tries) = start_probes(watch);
     let mut rhythm = interval(recording.settings.tick.get());
@@ -57,8 +56,7 @@ pub async fn watch(
             recording.ending = Ending::Cancelled;
             return state.judgement(Ending::Cancelled, recording);
         };
-        let last = recording.observations.last().map_or(0, |last| last.at_ms);
-        let at_ms = u64::try_from(clock().duration_since(started).as_millis()).unwrap_or(0).max(last);
+        let at_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let observation = Observation { at_ms, scrape, tries };
         let verdict = state.observe(&observation);
         recording.observations.push(observation);

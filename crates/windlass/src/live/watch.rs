@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::time::Instant;
 use windlass_ci::args::Format;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
@@ -149,9 +150,9 @@ pub(super) fn follow(
 ) -> Result<Report<Own>> {
     target::block_on(async {
         let mut watch = Watch { session, name: &environment.name, followed: None, told: Told::default() };
-        let (mut answered, mut driven) = (windlass_moving::now(), windlass_moving::now());
+        let (mut answered, mut driven) = (Instant::now(), Instant::now());
         loop {
-            let now = windlass_moving::now();
+            let now = Instant::now();
             match target::look(session, located, environment).await {
                 Ok(standing) => {
                     answered = now;
@@ -162,20 +163,16 @@ pub(super) fn follow(
                         watch.followed.is_some_and(|at| at >= standing.look.history.rollouts.len());
                     if standing.look.seen.lease.is_some() || is_waited_for {
                         driven = now;
-                    } else if passed(driven, now) > PATIENCE {
+                    } else if now - driven > PATIENCE {
                         return Err(left(&environment.name));
                     }
                 }
-                Err(failure) if passed(answered, now) > PATIENCE => return Err(failure),
+                Err(failure) if now - answered > PATIENCE => return Err(failure),
                 Err(failure) => session.progress.now(&format!("{}: trying again", failure.chain())),
             }
             tokio::time::sleep(LOOK).await;
         }
     })
-}
-
-fn passed(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or(Duration::ZERO)
 }
 
 fn left(name: &str) -> Failure {
