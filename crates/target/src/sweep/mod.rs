@@ -1,8 +1,10 @@
-//! The sweep: every strategy, killed at every mutation before and after its effect, then resumed by one further run.
+//! The sweep: every strategy, and at every mutation, before and after its effect, the run dies, or the agent, or the disk
+//! is full; then it is resumed by one further run.
 //!
 //! Afterwards the environment is the old or the new, or the outcome is stuck; and at no moment in between had a
 //! revision without an instance any weight.
 
+mod faults;
 mod hosts;
 pub(crate) mod world;
 
@@ -15,7 +17,7 @@ use tokio::sync::watch;
 use windlass_domain::fence::{Owner, Refusal};
 use windlass_domain::journal::Event;
 use windlass_domain::outcome::Outcome;
-use windlass_domain::policy::{Hook, HookPhase, Migrate, Span, Strategy, When};
+use windlass_domain::policy::{CustomStep, Hook, HookPhase, Migrate, Percent, Span, Strategy, When};
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Plan, Step, Takeover, WayBack, Weights, compile};
 
@@ -35,8 +37,27 @@ fn bad() -> Says {
 }
 
 fn strategies() -> Vec<Strategy> {
-    plans::strategies(true)
+    let step = |weight: Option<f64>, batch, settle| CustomStep {
+        weight: weight.map(|share| Percent::new(share).expect("a share")),
+        batch,
+        settle,
+        verify: settle,
+        bake: Span::millis(0),
+        pause: Span::millis(1),
+    };
+    let steps =
+        vec![step(Some(10.0), None, false), step(None, Some(1), true), step(Some(100.0), None, false)];
+    plans::strategies(true).into_iter().chain([Strategy::Custom { steps }]).collect()
 }
+
+/// What befalls a run at one of its mutations.
+type Blow = fn(usize, Moment) -> Fate;
+
+const BLOWS: [(&str, Blow); 3] = [
+    ("the run dies", |at, moment| Fate { death: Some((at, moment)), ..Fate::default() }),
+    ("the agent dies", |at, moment| Fate { agent_death: Some((at, moment)), ..Fate::default() }),
+    ("the disk is full", |at, moment| Fate { full: Some((at, moment)), ..Fate::default() }),
+];
 
 fn canary() -> Strategy {
     plans::strategies(true).pop().expect("there are some")
@@ -141,85 +162,94 @@ fn check_world(world: &World, outcome: Outcome, case: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn every_kill_at_every_mutation_converges_in_one_further_run() {
-    let mut kills = 0;
     let mut plans: Vec<(Plan, bool)> = Vec::new();
-    for strategy in strategies() {
-        plans.push((deploy(&strategy, 2, Some(1)), true));
-        plans.push((deploy(&strategy, 2, Some(1)), false));
-        plans.push((deploy(&strategy, 1, None), true));
-        plans.push((deploy(&strategy, 1, None), false));
-    }
     for holds in [true, false] {
+        for strategy in strategies() {
+            plans.push((deploy(&strategy, 2, Some(1)), holds));
+            plans.push((deploy(&strategy, 1, None), holds));
+        }
         plans.push((around(2, Some(1)), holds));
         plans.push((around(1, None), holds));
     }
-    for (plan, holds) in &plans {
-        for second_death in [None, Some(0), Some(3), Some(7)] {
-            for mutation in 0.. {
-                let mut died_once = false;
-                for moment in [Moment::Before, Moment::After] {
-                    let base = match plan.way_back {
-                        WayBack::Anchor { .. } => world_with_one().await,
-                        WayBack::Empty | WayBack::None => World::new(),
-                    };
-                    let judge = if *holds { good() } else { bad() };
-                    let dying = base.again(Fate { death: Some((mutation, moment)), ..Fate::default() });
-                    let case = format!(
-                        "{:?} {mutation} {moment:?} holds={holds} then {second_death:?}",
-                        plan.strategy
-                    );
-                    match run(&dying, Some(plan), &judge).await {
-                        Err(DriverError::Unreachable { .. }) => died_once = true,
-                        Ok(driven) => {
-                            check_world(&dying, driven.expect("a plan was given").outcome, &case);
-                            continue;
-                        }
-                        Err(other) => panic!("{case}: {other}"),
+    for (number, (name, blow)) in BLOWS.into_iter().enumerate() {
+        let mut blows = 0;
+        let seconds: &[_] = if number == 0 { &[None, Some(0), Some(3), Some(7)] } else { &[None] };
+        for (plan, holds) in &plans {
+            for second in seconds {
+                for mutation in 0.. {
+                    let mut fell = 0;
+                    for moment in [Moment::Before, Moment::After] {
+                        let case = format!(
+                            "{name} at {mutation} {moment:?} of {:?} holds={holds} then {second:?}",
+                            plan.strategy
+                        );
+                        let second = second.map(|second| blow(second, moment));
+                        fell += converges((plan, *holds), blow(mutation, moment), second, &case).await;
                     }
-                    kills += 1;
-                    let mut next = dying.again(Fate::default());
-                    if let Some(second) = second_death {
-                        let dying = next.again(Fate { death: Some((second, moment)), ..Fate::default() });
-                        kills += usize::from(run(&dying, Some(plan), &judge).await.is_err());
-                        next = dying.again(Fate::default());
+                    if fell == 0 {
+                        break;
                     }
-                    let again = run(&next, Some(plan), &judge)
-                        .await
-                        .unwrap_or_else(|error| panic!("{case}: {error}"));
-                    let outcome = again.expect("open, or started anew").outcome;
-                    let expected = if *holds { Outcome::Passed } else { Outcome::Failed };
-                    assert_eq!(outcome, expected, "{case}");
-                    check_world(&next, outcome, &case);
-                }
-                if !died_once {
-                    break;
+                    blows += fell;
                 }
             }
         }
+        assert!(blows >= 1000, "{name}: only {blows} times");
     }
-    assert!(kills >= 1000, "only {kills} kills");
+}
+
+/// Has a run meet its fate, and perhaps the next, and checks that one further run converges. Returns how often one fell:
+/// where the fate comes after the last mutation, none does.
+async fn converges((plan, holds): (&Plan, bool), fate: Fate, second: Option<Fate>, case: &str) -> usize {
+    let base = match plan.way_back {
+        WayBack::Anchor { .. } => world_with_one().await,
+        WayBack::Empty | WayBack::None => World::new(),
+    };
+    let judge = if holds { good() } else { bad() };
+    let struck = base.again(fate);
+    match run(&struck, Some(plan), &judge).await {
+        Err(DriverError::Unreachable { .. }) => {}
+        Ok(driven) => {
+            check_world(&struck, driven.expect("a plan was given").outcome, case);
+            return 0;
+        }
+        Err(other) => panic!("{case}: {other}"),
+    }
+    let mut fell = 1;
+    let mut next = struck.again(Fate::default());
+    if let Some(second) = second {
+        let struck = next.again(second);
+        fell += usize::from(run(&struck, Some(plan), &judge).await.is_err());
+        next = struck.again(Fate::default());
+    }
+    let again = run(&next, Some(plan), &judge).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+    let outcome = again.expect("open, or started anew").outcome;
+    assert_eq!(outcome, if holds { Outcome::Passed } else { Outcome::Failed }, "{case}");
+    check_world(&next, outcome, case);
+    fell
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_killed_anywhere_converges() {
-    for mutation in 0.. {
-        let mut died = false;
-        for moment in [Moment::Before, Moment::After] {
-            let world = world_with_one().await;
-            let second = deploy(&Strategy::BlueGreen { bake: Span::millis(0) }, 2, Some(1));
-            run(&world.again(Fate::default()), Some(&second), &good()).await.expect("second");
-            let dying = world.again(Fate { death: Some((mutation, moment)), ..Fate::default() });
-            let plan = rollback(1, 2);
-            let case = format!("rollback {mutation} {moment:?}");
-            let Err(_) = run(&dying, Some(&plan), &good()).await else { continue };
-            died = true;
-            let next = dying.again(Fate::default());
-            let driven = run(&next, Some(&plan), &good()).await.expect("resumes").expect("open or new");
-            assert_eq!(driven.outcome, Outcome::Passed, "{case}");
-            check_world(&next, driven.outcome, &case);
-        }
-        if !died {
-            break;
+    for (name, blow) in BLOWS {
+        for mutation in 0.. {
+            let mut fell = false;
+            for moment in [Moment::Before, Moment::After] {
+                let world = world_with_one().await;
+                let second = deploy(&Strategy::BlueGreen { bake: Span::millis(0) }, 2, Some(1));
+                run(&world.again(Fate::default()), Some(&second), &good()).await.expect("second");
+                let struck = world.again(blow(mutation, moment));
+                let plan = rollback(1, 2);
+                let case = format!("rollback: {name} at {mutation} {moment:?}");
+                let Err(_) = run(&struck, Some(&plan), &good()).await else { continue };
+                fell = true;
+                let next = struck.again(Fate::default());
+                let driven = run(&next, Some(&plan), &good()).await.expect("resumes").expect("open or new");
+                assert_eq!(driven.outcome, Outcome::Passed, "{case}");
+                check_world(&next, driven.outcome, &case);
+            }
+            if !fell {
+                break;
+            }
         }
     }
 }

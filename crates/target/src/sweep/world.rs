@@ -1,13 +1,14 @@
-//! A simulated target: fence, journal, revisions and router in memory, which can die at any mutation.
+//! A simulated target: fence, journal, revisions and router in memory. At any mutation the run that uses it can die, or
+//! its agent, or its disk can be full; its journal can be damaged.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use windlass_domain::fence::{Epoch, Fence, Lease, Owner};
-use windlass_domain::journal::{Entry, Event, Head};
+use windlass_domain::journal::{Entry, Event, Head, read_chain};
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
@@ -26,6 +27,11 @@ pub(crate) enum Moment {
 pub(crate) struct Fate {
     /// The run dies at this mutation, counted from 0.
     pub(crate) death: Option<(usize, Moment)>,
+    /// The agent dies at this mutation. The run lives, and whatever it asks is answered by nobody.
+    pub(crate) agent_death: Option<(usize, Moment)>,
+    /// From this mutation on nothing can be written: the disk is full, or read-only. With [`Moment::After`] that one still
+    /// has its effect, and the agent cannot say so.
+    pub(crate) full: Option<(usize, Moment)>,
     /// Instances of these revisions never get ready.
     pub(crate) never_ready: Vec<Sequence>,
     /// A revision is staged only where its files were supplied, as on a real target.
@@ -42,7 +48,21 @@ pub(crate) struct State {
     pub(crate) supplied: Vec<Sequence>,
     pub(crate) mutations: usize,
     pub(crate) broken: Vec<String>,
+    /// What became of the journal's file.
+    pub(crate) damage: Option<Damage>,
+    /// Whether requests are in flight on a revision that gets no more of them. Only the agent knows, while it lives.
+    in_flight: bool,
     dead: bool,
+    down: bool,
+}
+
+/// What is wrong with the journal's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// So many bytes of a further line stand at its end.
+    Torn(usize),
+    /// A byte of this line, counted from 0, is another one.
+    Corrupted(usize),
 }
 
 /// A handle on the world; clones share it.
@@ -67,6 +87,10 @@ impl World {
     pub(crate) fn again(&self, fate: Fate) -> Self {
         let mut state = self.state.lock().unwrap();
         state.dead = false;
+        if std::mem::take(&mut state.down) {
+            // What only the agent knew is lost, and connections through it ended with it.
+            state.in_flight = false;
+        }
         state.mutations = 0;
         // The process of the run before is gone, so its lease is void.
         let epoch = state.fence.epoch;
@@ -76,21 +100,42 @@ impl World {
     }
 
     fn mutate<T>(&self, effect: impl Fn(&mut State) -> Result<T, DriverError>) -> Result<T, DriverError> {
-        let mut state = self.state.lock().unwrap();
-        let dies = |moment| self.fate.death == Some((state.mutations, moment));
-        let (before, after) = (dies(Moment::Before), dies(Moment::After));
-        if state.dead || before {
+        let mut state = self.up()?;
+        let at = state.mutations;
+        let is = |fate: Option<(usize, Moment)>, moment| fate == Some((at, moment));
+        if state.dead || is(self.fate.death, Moment::Before) {
             state.dead = true;
             return Err(died());
+        }
+        if is(self.fate.agent_death, Moment::Before) {
+            state.down = true;
+            return Err(nobody());
         }
         state.mutations += 1;
+        if self.fate.full.is_some_and(|(from, moment)| at > from || (at == from && moment == Moment::Before))
+        {
+            return Err(full());
+        }
+        if let Some(why) = state.corrupted() {
+            return Err(why);
+        }
         let result = effect(&mut state);
         state.check();
-        if after {
+        if is(self.fate.death, Moment::After) {
             state.dead = true;
             return Err(died());
         }
-        result
+        if is(self.fate.agent_death, Moment::After) {
+            state.down = true;
+            return Err(nobody());
+        }
+        if is(self.fate.full, Moment::After) { Err(full()) } else { result }
+    }
+
+    /// The state, where there is an agent to ask.
+    fn up(&self) -> Result<MutexGuard<'_, State>, DriverError> {
+        let state = self.state.lock().unwrap();
+        if state.down { Err(nobody()) } else { Ok(state) }
     }
 }
 
@@ -126,13 +171,48 @@ impl State {
         self.broken.extend(cold);
     }
 
+    /// What the journal's file holds.
+    fn bytes(&self) -> Vec<u8> {
+        let mut lines: Vec<Vec<u8>> = self.journal.iter().map(|entry| entry.line().into_bytes()).collect();
+        match self.damage {
+            None => {}
+            Some(Damage::Torn(bytes)) => {
+                let line = lines.last().cloned().unwrap_or_default();
+                lines.push(line.into_iter().take(bytes).collect());
+            }
+            Some(Damage::Corrupted(line)) => {
+                let middle = lines[line].len() / 2;
+                lines[line][middle] ^= 1;
+            }
+        }
+        lines.concat()
+    }
+
+    /// Why nothing may be changed, where a line of the journal is not what was written.
+    fn corrupted(&self) -> Option<DriverError> {
+        self.damage?;
+        read_chain(&self.bytes()).err().map(|broken| unreachable("cannot use the journal", broken))
+    }
+
     fn head(&self) -> Head {
         self.journal.last().map_or(Head::EMPTY, |entry| Head { number: entry.number, hash: entry.hash })
     }
 }
 
 fn died() -> DriverError {
-    DriverError::Unreachable { attempt: "the run died".into(), source: "killed by the sweep".into() }
+    unreachable("the run died", "killed by the sweep")
+}
+
+fn nobody() -> DriverError {
+    unreachable("cannot ask the agent", "nobody listens")
+}
+
+fn full() -> DriverError {
+    unreachable("cannot ask the agent", "no space left on device")
+}
+
+fn unreachable(attempt: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DriverError {
+    DriverError::Unreachable { attempt: attempt.into(), source: source.into() }
 }
 
 #[async_trait]
@@ -150,7 +230,7 @@ impl Driver for World {
     }
 
     async fn observe(&self) -> Result<Seen, DriverError> {
-        let state = self.state.lock().unwrap();
+        let state = self.up()?;
         Ok(Seen {
             weights: state.weights.clone(),
             revisions: state
@@ -167,11 +247,11 @@ impl Driver for World {
     async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
         let now = self.now();
         let expires = now.checked_add(ttl.get()).expect("no lease lasts that long");
-        self.state.lock().unwrap().fence.claim(owner, now, expires).map_err(DriverError::Fence)
+        self.up()?.fence.claim(owner, now, expires).map_err(DriverError::Fence)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), DriverError> {
-        self.state.lock().unwrap().fence.release(lease.epoch);
+        self.up()?.fence.release(lease.epoch);
         Ok(())
     }
 
@@ -196,7 +276,12 @@ impl Driver for World {
                         return Err(DriverError::Judged { why, log: Vec::new() });
                     }
                 }
-                Step::Shift { weights, .. } => state.weights = weights.clone(),
+                Step::Shift { weights, .. } => {
+                    let before = std::mem::replace(&mut state.weights, weights.clone());
+                    let is_left = |revision| !weights.0.get(revision).is_some_and(|weight| *weight > 0);
+                    state.in_flight |=
+                        before.0.iter().any(|(revision, weight)| *weight > 0 && is_left(revision));
+                }
                 Step::Retire { live, warm, keep } => {
                     state.running.retain(|revision, _| revision == live || warm.contains(revision));
                     state.staged.retain(|revision| keep.contains(revision));
@@ -204,7 +289,11 @@ impl Driver for World {
                 Step::Withdraw { revision } => {
                     state.running.remove(revision);
                 }
-                Step::Settle | Step::Commit { .. } | Step::Migrate { .. } => {}
+                Step::Settle => state.in_flight = false,
+                Step::Commit { .. } if state.in_flight => {
+                    state.broken.push("committed while requests were in flight on what it replaced".into());
+                }
+                Step::Commit { .. } | Step::Migrate { .. } => {}
                 Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {
                     panic!("{step} is not the driver's")
                 }
@@ -214,7 +303,12 @@ impl Driver for World {
     }
 
     async fn read(&self) -> Result<Vec<Entry>, DriverError> {
-        Ok(self.state.lock().unwrap().journal.clone())
+        let state = self.up()?;
+        if state.damage.is_none() {
+            return Ok(state.journal.clone());
+        }
+        let chain = read_chain(&state.bytes());
+        chain.map(|chain| chain.entries).map_err(|broken| unreachable("cannot read the journal", broken))
     }
 
     async fn append(
