@@ -1,143 +1,167 @@
-//! Kills real `windlass deploy` processes at every mutation of a canary, before and after its effect, and shows that one
-//! further run converges each time: the environment equals the old or the new, and nothing is left open.
+//! Kills real tools and real agents at every mutation of a rollout, before, during and after its effect, and shows that
+//! one further run converges each time: the environment equals the old or the new, and nothing is left open. What an
+//! agent ran lives on without it, and the next one adopts it.
 //!
-//! The product has no hook for this. The agent runs on a root of its own; the policy names another folder, whose socket
-//! is this test's: it passes whole requests on, counts those that change something, and kills at the one it was told.
+//! The product has no hook for this. While a run is watched, the agent's socket is put aside, and this test's stands in
+//! its place: it passes whole requests on, counts those that change something, and kills at the one it was told.
 //!
-//! Every index of a good release and of one that must be put back is always swept; the seed then adds random ones,
-//! killed also while the effect is under way, and twice in a row. Both seed and number can be set:
+//! One run of each scenario without a kill says what its mutations are. Of all of them, before and after the effect, for
+//! the tool and for the agent, the seed picks at least one of each kind of mutation, and random ones beside; then it
+//! kills twice in a row, also while the effect is under way. Number and seed can be set; `all` is the whole product:
 //!
 //! ```text
-//! WINDLASS_SWEEP_KILLS=2000 WINDLASS_SWEEP_SEED=7 cargo test -p windlass --test sweep -- --nocapture
+//! WINDLASS_SWEEP_KILLS=all cargo test -p windlass --test sweep -- --nocapture
+//! WINDLASS_SWEEP_KILLS=500 WINDLASS_SWEEP_SEED=7 cargo test -p windlass --test sweep -- --nocapture
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
+#[path = "sweep/cases.rs"]
+mod cases;
 #[path = "sweep/lane.rs"]
 mod lane;
+#[path = "sweep/processes.rs"]
+mod processes;
 #[path = "sweep/proxy.rs"]
 mod proxy;
+#[path = "sweep/scenario.rs"]
+mod scenario;
+#[path = "sweep/whole.rs"]
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use self::lane::{Kind, Lane, Run};
-use self::proxy::{Killed, Side};
+use self::cases::{Case, Random, pick};
+use self::lane::{Lane, Run};
+use self::proxy::{Kill, Killed, Side, Victim};
+use self::scenario::{Scenario, Tool};
 
-/// Kills that a lane adds by the seed, whatever was swept before.
-const BY_SEED: usize = 12;
+/// Cases of two kills in a row, whatever was swept before.
+const TWICE: usize = 16;
 
-/// No rollout of this test has so many mutations: a sweep that gets here does not end.
-const TOO_MANY: usize = 200;
-
-/// Every kill of the whole test.
-type Tally = Mutex<Vec<Killed>>;
+/// Environments that are swept at the same time.
+const LANES: usize = 3;
 
 #[test]
 fn one_further_run_converges_after_a_kill_anywhere() {
-    let seed = number("WINDLASS_SWEEP_SEED", 1);
-    let wanted = usize::try_from(number("WINDLASS_SWEEP_KILLS", 100)).unwrap();
+    let (wanted, seed) = cases::asked();
     let started = Instant::now();
-    let tally = Tally::default();
-    println!("sweep: seed {seed}, at least {wanted} kills");
-    thread::scope(|scope| {
-        let lanes = [Side::Before, Side::After].map(|side| {
-            let tally = &tally;
-            scope.spawn(move || {
-                let mut lane = Lane::start();
-                for kind in [Kind::Good, Kind::Bad] {
-                    sweep(&mut lane, kind, side, tally);
-                }
-                let mut random = Random(seed.wrapping_mul(2).wrapping_add(u64::from(side == Side::After)));
-                let swept = tally.lock().unwrap().len();
-                while tally.lock().unwrap().len() < wanted.max(swept + BY_SEED) {
-                    by_seed(&mut lane, &mut random, tally);
-                }
-                lane.runs
-            })
-        });
-        let runs: usize = lanes.map(|lane| lane.join().unwrap()).iter().sum();
-        println!("sweep: {runs} runs of deploy in {:.1} s", started.elapsed().as_secs_f64());
+    println!("sweep: seed {seed}, {wanted:?}");
+    let mut lanes: Vec<Lane> = thread::scope(|scope| {
+        let starting: Vec<_> = (0..LANES).map(|_| scope.spawn(Lane::start)).collect();
+        starting.into_iter().map(|lane| lane.join().unwrap()).collect()
     });
-    let killed = tally.into_inner().unwrap();
-    let mut places: BTreeMap<String, BTreeMap<Side, usize>> = BTreeMap::new();
-    for kill in &killed {
-        *places.entry(kill.what.clone()).or_default().entry(kill.side).or_default() += 1;
-    }
-    for (what, sides) in &places {
-        println!("sweep: {what}: {sides:?}");
+    let found = shared(&mut lanes, scenario::ALL.len(), |lane, index| {
+        let scenario = scenario::ALL[index];
+        (scenario, lane.mutations(scenario))
+    });
+    let mut random = Random(seed);
+    let picked = pick(&found, wanted, &mut random);
+    let all: usize = found.iter().map(|(_, mutations)| mutations.len() * cases::SIDES.len()).sum();
+    println!("sweep: {} scenarios with {all} kills in all, of which {}", found.len(), picked.len());
+    let seeds: Vec<u64> = (0..TWICE.max(picked.len() / 8)).map(|_| random.next()).collect();
+    let count = picked.len() + seeds.len();
+    let killed: Vec<Killed> = shared(&mut lanes, count, |lane, index| match picked.get(index) {
+        Some(case) => once(lane, case),
+        None => twice(lane, &mut Random(seeds[index - picked.len()])),
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    let runs: usize = lanes.iter().map(|lane| lane.runs).sum();
+    println!("sweep: {runs} runs in {:.1} s", started.elapsed().as_secs_f64());
+    for line in places(&killed) {
+        println!("sweep: {line}");
     }
     println!("sweep: {} kills; each time the first run that was let be converged", killed.len());
-    assert!(killed.len() >= wanted.max(100), "{} kills", killed.len());
-    // A sweep that misses a step shows nothing of it.
-    let steps = ["stage", "await-ready", "shift", "settle", "commit", "retire", "withdraw"];
-    let events = ["opened", "started", "done", "failed", "closed", "reverted"];
-    let expected = steps.map(|step| format!("apply {step}")).into_iter();
-    let expected: Vec<String> = expected.chain(events.map(|event| format!("journal {event}"))).collect();
-    for side in [Side::Before, Side::After] {
-        let reached: BTreeSet<&str> =
-            killed.iter().filter(|kill| kill.side == side).map(|kill| kill.what.as_str()).collect();
-        for what in &expected {
-            assert!(reached.contains(what.as_str()), "nothing was killed {side:?} {what}: {reached:?}");
-        }
-    }
+    let agents = killed.iter().filter(|killed| killed.victim == Victim::Agent).count();
+    assert!(killed.len() >= picked.len() && agents >= 20, "{} kills, {agents} of the agent", killed.len());
+    check_coverage(&found, &killed);
 }
 
-/// Kills at index 0, 1, 2, … of a new release each, until one runs through.
-fn sweep(lane: &mut Lane, kind: Kind, side: Side, tally: &Tally) {
-    for index in 0..TOO_MANY {
-        let release = lane.release(kind);
-        let (killed, live) = lane.converge(&[
-            Run { release: release.clone(), kill: Some((index, side)) },
-            Run { release: release.clone(), kill: None },
-        ]);
-        assert_eq!(live == release.label, kind == Kind::Good, "{kind:?} {side:?} {index}: {live} is live");
-        if killed.is_empty() {
-            return;
+/// Has the lanes do so many pieces of work, whichever is free the next.
+fn shared<T: Send>(lanes: &mut [Lane], count: usize, work: impl Fn(&mut Lane, usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for lane in lanes {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        return;
+                    }
+                    let result = work(lane, index);
+                    done.lock().unwrap().push((index, result));
+                }
+            });
         }
-        tally.lock().unwrap().extend(killed);
-    }
-    panic!("{kind:?} {side:?}: still killed at mutation {TOO_MANY}");
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Two kills at random places, the second of a run with the same or with another release, then one that is not killed.
-fn by_seed(lane: &mut Lane, random: &mut Random, tally: &Tally) {
+/// One kill, then the run that converges.
+fn once(lane: &mut Lane, case: &Case) -> Vec<Killed> {
+    let release = lane.prepared(case.scenario);
+    let runs = [Run { release: release.clone(), kill: Some(case.kill) }, Run { release, kill: None }];
+    let killed = lane.converge(&runs);
+    assert!(killed.len() == 1 && killed[0].what == case.what, "{case:?}: {killed:?}");
+    killed
+}
+
+/// Two kills at random places, the second of a run with the same or with another release, then one in which nobody is
+/// killed.
+fn twice(lane: &mut Lane, random: &mut Random) -> Vec<Killed> {
+    let deploys: Vec<Scenario> =
+        scenario::ALL.into_iter().filter(|scenario| scenario.tool == Tool::Deploy).collect();
     let kill = |random: &mut Random| {
-        let side = [Side::Before, Side::During, Side::After][random.below(3)];
-        Some((random.below(34), side))
+        let milliseconds = u8::try_from(random.below(20)).unwrap();
+        let side = [Side::Before, Side::During(milliseconds), Side::After][random.below(3)];
+        let victim = [Victim::Tool, Victim::Agent][random.below(2)];
+        Some(Kill { at: random.below(30), side, victim })
     };
-    let kind = |random: &mut Random| if random.below(3) == 0 { Kind::Bad } else { Kind::Good };
-    let first = lane.release(kind(random));
-    let second = if random.below(2) == 0 { first.clone() } else { lane.release(kind(random)) };
-    let runs = [
+    let first = lane.release(deploys[random.below(deploys.len())]);
+    let same = random.below(2) == 0;
+    let second = if same { first.clone() } else { lane.release(deploys[random.below(deploys.len())]) };
+    lane.converge(&[
         Run { release: first, kill: kill(random) },
         Run { release: second.clone(), kill: kill(random) },
         Run { release: second, kill: None },
-    ];
-    let (killed, _) = lane.converge(&runs);
-    tally.lock().unwrap().extend(killed);
+    ])
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test has no context; these two only say how long it shall be"
-)]
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name)
-        .map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: a number")))
+/// Where how often who was killed.
+fn places(killed: &[Killed]) -> Vec<String> {
+    let mut places: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    for kill in killed {
+        let side = match kill.side {
+            Side::Before => "before",
+            Side::During(_) => "during",
+            Side::After => "after",
+        };
+        *places.entry(&kill.what).or_default().entry(format!("{:?} {side}", kill.victim)).or_default() += 1;
+    }
+    places.iter().map(|(what, kills)| format!("{what}: {kills:?}")).collect()
 }
 
-/// `SplitMix64`: a seed makes the same cases everywhere.
-/// Source: <https://prng.di.unimi.it/splitmix64.c>, in the public domain.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % u64::try_from(limit).unwrap()).unwrap()
+/// A sweep that misses a step shows nothing of it.
+fn check_coverage(found: &[(Scenario, Vec<String>)], killed: &[Killed]) {
+    let steps = ["stage", "await-ready", "shift", "settle", "commit", "retire", "withdraw", "migrate"];
+    let events = ["opened", "started", "done", "failed", "closed", "reverted"];
+    let expected = steps.map(|step| format!("apply {step}")).into_iter();
+    let expected = expected.chain(events.map(|event| format!("journal {event}")));
+    let expected: BTreeSet<String> = expected.chain(["configure".to_owned()]).collect();
+    let mutations: BTreeSet<&String> = found.iter().flat_map(|(_, mutations)| mutations).collect();
+    for what in &expected {
+        assert!(mutations.contains(what), "no scenario has {what}: {mutations:?}");
+        for (side, victim) in cases::SIDES {
+            let is_this = |kill: &&Killed| kill.what == *what && kill.side == side && kill.victim == victim;
+            assert!(killed.iter().any(|kill| is_this(&kill)), "no {victim:?} was killed {side:?} {what}");
+        }
     }
 }

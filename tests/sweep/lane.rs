@@ -1,56 +1,49 @@
-//! One environment with its own agent: releases, runs of `deploy` on it, and what must hold after them.
+//! One environment with its own agent: releases, runs of a tool on it, and what must hold after them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 use tempfile::TempDir;
-use windlass_domain::rollout::Weights;
-use windlass_target::host::asleep;
+use windlass_domain::release::Sequence;
 use windlass_target::host::control::{AgentState, SOCKET};
 
-use crate::proxy::{self, Killed, Side, Watch, ask};
+use crate::processes;
+use crate::proxy::{Kill, Killed, Proxy, Victim, Watch, ask};
+use crate::scenario::{Ends, PLAIN, Release, Scenario, Tool};
 
 /// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Whether a release holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Good,
-    /// It never becomes ready, and is put back.
-    Bad,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Release {
-    pub(crate) label: String,
-    kind: Kind,
-}
-
-/// One run of `deploy`.
+/// One run of a scenario's tool.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) release: Release,
-    /// At which of its mutations it is killed; it may have fewer.
-    pub(crate) kill: Option<(usize, Side)>,
+    /// Who is killed at which of its mutations.
+    pub(crate) kill: Option<Kill>,
 }
 
 /// An environment with a live release. Whatever it started ends with it.
 pub(crate) struct Lane {
     folder: TempDir,
-    agent: Child,
+    port: u16,
+    proxy: Proxy,
     watch: Arc<Mutex<Watch>>,
+    /// An agent that this started, where it was not a tool.
+    agent: Option<Child>,
     /// The label of what is live.
-    live: String,
+    pub(crate) live: String,
+    /// The labels of what was live.
+    pub(crate) labels: BTreeMap<Sequence, String>,
     releases: usize,
     /// How many runs there were.
     pub(crate) runs: usize,
@@ -59,80 +52,144 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("wlsw").tempdir().unwrap();
-        for name in ["front", "shop/dist/bin"] {
+        for name in ["root", "shop/dist/bin"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
         }
-        let root = folder.path().join("real");
-        let output = File::create(folder.path().join("agent.out")).unwrap();
-        let agent = umbrella(folder.path())
-            .args(["windlassd", "--root"])
-            .arg(&root)
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .spawn()
-            .unwrap();
+        let root = folder.path().join("root");
+        let proxy = Proxy {
+            control: root.join(SOCKET),
+            agent: folder.path().join("agent.sock"),
+            own: folder.path().join("proxy.sock"),
+            revisions: root.join("revisions"),
+        };
         let watch = Arc::new(Mutex::new(Watch::default()));
-        proxy::start(&folder.path().join("front").join(SOCKET), root.join(SOCKET), Arc::clone(&watch));
-        let mut lane = Self { folder, agent, watch, live: String::new(), releases: 0, runs: 0 };
-        await_that("the agent answers", || ask(&lane.socket(), "GET", "/v1/state", b"").is_ok());
-        let first = lane.release(Kind::Good);
+        proxy.clone().start(Arc::clone(&watch));
+        let port = free_port();
+        let mut lane = Self {
+            folder,
+            port,
+            proxy,
+            watch,
+            agent: None,
+            live: String::new(),
+            labels: BTreeMap::new(),
+            releases: 0,
+            runs: 0,
+        };
+        let first = lane.release(PLAIN);
         lane.converge(&[Run { release: first, kill: None }]);
         lane
     }
 
     /// A release that was never there before.
-    pub(crate) fn release(&mut self, kind: Kind) -> Release {
+    pub(crate) fn release(&mut self, scenario: Scenario) -> Release {
         self.releases += 1;
-        Release { label: format!("v{}", self.releases), kind }
+        Release { number: self.releases, scenario }
     }
 
-    /// Runs one after the other, each after the lease of a killed one has expired. Every run that is not killed must
-    /// converge: it says how its release came out, and the environment is wholly what it says. Returns the kills, and
-    /// the label of what is live.
-    pub(crate) fn converge(&mut self, runs: &[Run]) -> (Vec<Killed>, String) {
+    /// The mutations of a run of this scenario that nobody kills.
+    pub(crate) fn mutations(&mut self, scenario: Scenario) -> Vec<String> {
+        let release = self.prepared(scenario);
+        self.ensure_agent();
+        self.proxy.stand_between();
+        self.converge(&[Run { release, kill: None }]);
+        self.watch.lock().unwrap().sent.clone()
+    }
+
+    /// A release of this scenario. Where it is one to go back from, it is live already.
+    pub(crate) fn prepared(&mut self, scenario: Scenario) -> Release {
+        let release = self.release(scenario);
+        if scenario.tool == Tool::Rollback {
+            let before = self.live.clone();
+            let plain = Release { scenario: PLAIN, ..release.clone() };
+            self.converge(&[Run { release: plain, kill: None }]);
+            assert_ne!(self.live, before);
+        }
+        release
+    }
+
+    /// Runs one after the other, each after the lease of a killed one has expired. Every run in which nobody is killed
+    /// must converge: it says how its release came out, and the environment is wholly what it says. Returns the kills.
+    pub(crate) fn converge(&mut self, runs: &[Run]) -> Vec<Killed> {
         let before = self.live.clone();
-        let mut kills = Vec::new();
+        let mut kills: Vec<Killed> = Vec::new();
+        let back_to = self.history().before_live();
         for run in runs {
-            let (status, killed, told) = self.deploy(run);
-            let case = format!("{run:?} of {runs:?} after {before}\n{told}");
+            let (status, killed, told) = self.run(run, back_to);
+            let case = format!("{run:?} of {runs:?} after {before}; killed: {kills:?}\n{told}");
             if let Some(killed) = killed {
-                assert_eq!(status.signal(), Some(9), "killed at {killed:?}: {case}");
+                self.check_killed(&killed, status, &case);
                 kills.push(killed);
-                await_that("the lease expires", || self.state().lease.is_none());
                 continue;
             }
-            let expected = if run.release.kind == Kind::Good { 0 } else { 1 };
+            let (tool, ends) = (run.release.scenario.tool, run.release.scenario.ends);
+            let done_before = tool == Tool::Rollback && told.contains("is the live one");
+            let expected = if done_before { 2 } else { i32::from(ends != Ends::Live) };
             assert_eq!(status.code(), Some(expected), "{case}");
-            self.whole(&case);
-            // Old or new: a good one that went through is live; of a bad one nothing is left, and what was live
-            // before it is, which may be a good one of this case that was killed after its commit.
-            let committed =
-                runs.iter().any(|run| run.release.kind == Kind::Good && run.release.label == self.live);
-            match run.release.kind {
-                Kind::Good => assert_eq!(self.live, run.release.label, "{case}"),
-                Kind::Bad => assert!(self.live == before || committed, "{} is live: {case}", self.live),
+            self.check_whole(&kills, &case);
+            // Old or new: a good one that went through is live; of a bad one nothing is left, and what was live before
+            // it is, which may be a good one of this case that was killed after its commit.
+            let mut good = runs.iter().filter(|run| run.release.scenario.ends == Ends::Live);
+            match (tool, ends) {
+                (Tool::Rollback, _) => assert_eq!(self.live, self.labels[&back_to.unwrap()], "{case}"),
+                (Tool::Deploy, Ends::Live) => assert_eq!(self.live, run.release.label(), "{case}"),
+                (Tool::Deploy, Ends::NotReady | Ends::Refused) => {
+                    let committed = good.any(|run| run.release.label() == self.live);
+                    assert!(self.live == before || committed, "{} is live: {case}", self.live);
+                }
             }
+            self.check_migrated(run, &case);
         }
-        (kills, self.live.clone())
+        kills
     }
 
-    /// Runs `deploy` to its end, or to where it is killed.
-    fn deploy(&mut self, run: &Run) -> (ExitStatus, Option<Killed>, String) {
+    /// How a killed run ends, and that what it ran lives on.
+    fn check_killed(&mut self, killed: &Killed, status: ExitStatus, case: &str) {
+        match killed.victim {
+            Victim::Tool => {
+                assert_eq!(status.signal(), Some(9), "{killed:?}: {case}");
+                await_that("the lease expires", || self.state().lease.is_none());
+            }
+            Victim::Agent => {
+                assert_eq!(status.code(), Some(3), "{killed:?}: {case}");
+                if let Some(mut agent) = self.agent.take() {
+                    agent.wait().unwrap();
+                }
+                self.check_alive(killed, case);
+                await_that("the lease expires", || self.kept_lease_is_over());
+            }
+        }
+    }
+
+    /// Runs the tool to its end, or to where somebody is killed. A rollback goes to the same release each time.
+    fn run(&mut self, run: &Run, back_to: Option<Sequence>) -> (ExitStatus, Option<Killed>, String) {
         self.runs += 1;
         self.lay_out(&run.release);
-        let output = self.folder.path().join("deploy.out");
+        if run.kill.is_some() {
+            self.ensure_agent();
+            self.proxy.stand_between();
+        }
+        // Where the agent is dead, and nobody shall be killed, the tool starts it.
+        let agent = self.try_state().map(|state| Pid::from_raw(state.pid.cast_signed()).unwrap());
+        let output = self.folder.path().join("tool.out");
         let file = File::create(&output).unwrap();
+        let mut words = match run.release.scenario.tool {
+            Tool::Deploy => vec!["deploy".to_owned()],
+            Tool::Rollback => ["rollback", "--no-hold", "--to"].map(str::to_owned).to_vec(),
+        };
+        words.extend(back_to.filter(|_| words.len() > 1).map(|to| to.to_string()));
         let mut child = {
             // Nothing is counted before it is known whom to kill.
             let mut watch = self.watch.lock().unwrap();
             let child = umbrella(self.folder.path())
-                .args(["deploy", "-e", "production"])
+                .args(words)
                 .current_dir(self.folder.path().join("shop"))
                 .stdout(file.try_clone().unwrap())
                 .stderr(file)
                 .spawn()
                 .unwrap();
-            *watch = Watch { victim: Some(Pid::from_child(&child)), kill: run.kill, ..Watch::default() };
+            let tool = Some(Pid::from_child(&child));
+            *watch = Watch { tool, agent, kill: run.kill, ..Watch::default() };
             child
         };
         let started = Instant::now();
@@ -151,82 +208,63 @@ impl Lane {
         (status, killed, fs::read_to_string(&output).unwrap())
     }
 
-    /// What must hold whatever happened: all weight on one revision, which is live by the ledger and answers; no other
-    /// has a process; nothing is open, stuck or on hold.
-    fn whole(&mut self, case: &str) {
-        let state = self.state();
-        let (history, _) = asleep(&self.root()).unwrap_or_else(|error| panic!("{error}: {case}"));
-        assert!(
-            history.open().is_none() && !history.is_stuck() && history.hold.is_none(),
-            "{history:?}: {case}"
-        );
-        assert_eq!(history.head, state.head, "{case}");
-        let live = history.live().unwrap_or_else(|| panic!("nothing is live: {case}")).revision;
-        assert_eq!(state.weights, Weights::all(live), "{case}");
-        assert!(state.lease.is_none(), "{:?}: {case}", state.lease);
-        for revision in &state.revisions {
-            let running = revision.instances.iter().filter(|instance| instance.ready).count();
-            let expected = usize::from(revision.revision == live);
-            assert_eq!((revision.instances.len(), running), (expected, expected), "{revision:?}: {case}");
-            let artifact = history.releases.get(&revision.revision).map(|release| release.artifact);
-            assert_eq!(artifact, Some(revision.artifact), "{revision:?}: {case}");
-        }
-        assert_eq!(state.revisions.iter().filter(|revision| revision.wanted > 0).count(), 1, "{case}");
-        if let Some(processes) = self.processes() {
-            assert_eq!(processes, 1, "one process runs, and none that the agent forgot: {case}");
-        }
-        self.live = answering(state.listening.as_deref().unwrap(), case);
-    }
-
-    /// How many processes run in the folder of any revision, where the system can say.
-    fn processes(&self) -> Option<usize> {
-        let revisions = self.root().canonicalize().unwrap().join("revisions");
-        let folders = fs::read_dir("/proc")
-            .ok()?
-            .filter_map(|process| fs::read_link(process.ok()?.path().join("cwd")).ok());
-        Some(folders.filter(|folder| folder.starts_with(&revisions)).count())
-    }
-
     fn lay_out(&self, release: &Release) {
         let shop = self.folder.path().join("shop");
-        let (flags, within) = match release.kind {
-            Kind::Good => ("", "20s"),
-            Kind::Bad => ("--never-ready", "150ms"),
-        };
         let program = env!("CARGO_BIN_EXE_windlass").replace('\'', "'\\''");
-        let label = &release.label;
-        let script = format!(
-            "#!/bin/sh\nexec '{program}' demo-service --port \"$1\" --version-label {label} {flags}\n"
-        );
-        fs::write(shop.join("dist/bin/shop"), script).unwrap();
-        fs::set_permissions(shop.join("dist/bin/shop"), fs::Permissions::from_mode(0o755)).unwrap();
-        let front = self.folder.path().join("front");
-        let policy = POLICY.replace("{front}", front.to_str().unwrap()).replace("{within}", within);
-        fs::write(shop.join("windlass.yml"), policy).unwrap();
+        for (name, script) in
+            [("shop", release.script(&program)), ("migrate", Release::migration(&self.ups()))]
+        {
+            let path = shop.join("dist/bin").join(name);
+            fs::write(&path, script).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(shop.join("windlass.yml"), release.policy(&self.root(), self.port)).unwrap();
     }
 
-    fn root(&self) -> PathBuf {
-        self.folder.path().join("real")
+    /// The agent, started by this test where a kill has left none: a service manager would.
+    fn ensure_agent(&mut self) {
+        if self.try_state().is_some() {
+            return;
+        }
+        let output = File::create(self.folder.path().join("agent.out")).unwrap();
+        let agent = umbrella(self.folder.path())
+            .args(["windlassd", "--root"])
+            .arg(self.root())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        self.agent = Some(agent);
+        await_that("the agent answers", || self.try_state().is_some());
     }
 
-    fn socket(&self) -> PathBuf {
-        self.root().join(SOCKET)
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
     }
 
-    fn state(&self) -> AgentState {
-        serde_json::from_slice(&ask(&self.socket(), "GET", "/v1/state", b"").unwrap()).unwrap()
+    /// Where migrations say that they ran.
+    pub(crate) fn ups(&self) -> PathBuf {
+        self.folder.path().join("ups")
+    }
+
+    pub(crate) fn try_state(&self) -> Option<AgentState> {
+        serde_json::from_slice(&ask(self.proxy.to_agent(), "GET", "/v1/state", b"").ok()?).ok()
+    }
+
+    pub(crate) fn state(&self) -> AgentState {
+        self.try_state().expect("the agent answers")
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let _ = ask(&self.socket(), "POST", "/v1/shutdown", br#"{"stop_instances":true}"#);
-        let asked = Instant::now();
-        while matches!(self.agent.try_wait(), Ok(None)) && asked.elapsed() < Duration::from_secs(20) {
-            sleep(Duration::from_millis(10));
+        self.ensure_agent();
+        let pid = Pid::from_raw(self.state().pid.cast_signed()).unwrap();
+        let _ = ask(self.proxy.to_agent(), "POST", "/v1/shutdown", br#"{"stop_instances":true}"#);
+        processes::await_end(pid);
+        if let Some(mut agent) = self.agent.take() {
+            let _ = agent.wait();
         }
-        let _ = self.agent.kill();
-        let _ = self.agent.wait();
     }
 }
 
@@ -237,40 +275,20 @@ fn umbrella(home: &Path) -> Command {
     command
 }
 
-/// The label of the version that answers the environment's clients.
-fn answering(address: &str, case: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let label = answer.split_once("\r\n\r\nshop ").map(|(_, label)| label.trim().to_owned());
-    label.filter(|_| answer.starts_with("HTTP/1.1 200 ")).unwrap_or_else(|| panic!("{answer:?}: {case}"))
+/// A port that no client's side of a connection takes while the agent is dead: it lies below those that systems give
+/// out by themselves.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 20_000).unwrap();
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed)).take(1000);
+    ports.find(free).expect("a free port")
 }
 
-fn await_that(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn await_that(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < PATIENCE, "{what}: not within {} s", PATIENCE.as_secs());
-        sleep(Duration::from_millis(10));
+        sleep(Duration::from_millis(5));
     }
 }
-
-const POLICY: &str = r#"version: 1
-app: shop
-release:
-  artifact: dist/
-environments:
-  production:
-    gates: none
-    evidence: unsigned
-    target:
-      kind: host
-      root: "{front}"
-      listen: 127.0.0.1:0
-      run: [bin/shop, "{port}"]
-      instances: 1
-      ready: { http: /healthz, within: {within} }
-      drain: 1s
-    strategy: { kind: canary, steps: [25%, 50%], bake: 0s }
-"#;

@@ -1,5 +1,5 @@
-//! The socket between `deploy` and the agent: passes whole requests on, one connection each, counts those that change
-//! something, and kills the run at the one it was told.
+//! The socket between a tool and the agent: passes whole requests on, one connection each, counts those that change
+//! something, and kills the tool or the agent at the one it was told.
 
 use std::fs;
 use std::io::{self, Read as _, Write};
@@ -7,24 +7,45 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, sleep};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use windlass_target::host::control::{Apply, Claim};
 
+use crate::processes::{self, Instance};
+
 /// How long the lease of a killed run still lasts, in milliseconds.
 const LAPSE: u64 = 60;
 
-/// When a run is killed, seen from the effect of one of its mutations.
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Victim {
+    /// `deploy` or `rollback`.
+    Tool,
+    /// `windlassd`. The tool lives, and is told nothing more.
+    Agent,
+}
+
+/// When it is killed, seen from the effect of one of the mutations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     /// The agent never hears of it.
     Before,
-    /// The agent has the request, and whoever asked is gone.
-    During,
-    /// It is in effect, and the run never hears so.
+    /// The agent has had the request for so many milliseconds.
+    During(u8),
+    /// It is in effect, and the tool never hears so.
     After,
+}
+
+/// A kill that shall happen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill {
+    /// The number of the mutation, from 0; a run may have fewer.
+    pub(crate) at: usize,
+    pub(crate) side: Side,
+    pub(crate) victim: Victim,
 }
 
 /// A kill that happened.
@@ -33,56 +54,124 @@ pub(crate) struct Killed {
     /// The mutation: `apply shift`, `journal done`.
     pub(crate) what: String,
     pub(crate) side: Side,
+    pub(crate) victim: Victim,
+    /// What ran then.
+    pub(crate) instances: Vec<Instance>,
 }
 
 /// The run that is watched.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// Its process.
-    pub(crate) victim: Option<Pid>,
-    /// Where it shall be killed.
-    pub(crate) kill: Option<(usize, Side)>,
-    /// How many mutations it has sent.
-    pub(crate) sent: usize,
-    /// Where it was killed.
+    /// The processes of the tool and of the agent.
+    pub(crate) tool: Option<Pid>,
+    pub(crate) agent: Option<Pid>,
+    /// Where one of them shall be killed.
+    pub(crate) kill: Option<Kill>,
+    /// The mutations that it has sent.
+    pub(crate) sent: Vec<String>,
+    /// Where one was killed.
     pub(crate) killed: Option<Killed>,
     /// Its last claim.
     pub(crate) claim: Option<Claim>,
 }
 
-/// Listens on `socket` and passes on to the agent's, until the test ends.
-pub(crate) fn start(socket: &Path, agent: PathBuf, watch: Arc<Mutex<Watch>>) {
-    let listener = UnixListener::bind(socket).unwrap();
-    fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (agent, watch) = (agent.clone(), Arc::clone(&watch));
-            // A caller that goes away, as a killed one does, is no error.
-            thread::spawn(move || pass_on(stream?, &agent, &watch));
+/// One environment's sockets.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    /// Where tools look: a link to `own` while a run is watched, else the agent's own.
+    pub(crate) control: PathBuf,
+    /// The agent's, put aside while a run is watched.
+    pub(crate) agent: PathBuf,
+    /// The proxy's.
+    pub(crate) own: PathBuf,
+    /// The folder of everything that instances run in.
+    pub(crate) revisions: PathBuf,
+}
+
+impl Proxy {
+    /// Listens, until the test ends.
+    pub(crate) fn start(self, watch: Arc<Mutex<Watch>>) {
+        let listener = UnixListener::bind(&self.own).unwrap();
+        fs::set_permissions(&self.own, fs::Permissions::from_mode(0o600)).unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (proxy, watch) = (self.clone(), Arc::clone(&watch));
+                // A caller that goes away, as a killed one does, is no error.
+                thread::spawn(move || proxy.pass_on(stream?, &watch));
+            }
+        });
+    }
+
+    /// Stands between tools and the agent. An agent that starts afterwards takes its place again.
+    pub(crate) fn stand_between(&self) {
+        if !fs::symlink_metadata(&self.control).unwrap().is_symlink() {
+            fs::rename(&self.control, &self.agent).unwrap();
+            std::os::unix::fs::symlink(&self.own, &self.control).unwrap();
         }
-    });
+    }
+
+    /// The socket of the agent, wherever it is now.
+    pub(crate) fn to_agent(&self) -> &Path {
+        let aside = fs::symlink_metadata(&self.control).is_ok_and(|control| control.is_symlink());
+        if aside { &self.agent } else { &self.control }
+    }
+
+    fn pass_on(&self, mut caller: UnixStream, watch: &Mutex<Watch>) -> io::Result<()> {
+        let request = message(&mut caller)?;
+        let Some((kill, what)) = due(&request, watch) else {
+            let mut stream = UnixStream::connect(&self.agent)?;
+            stream.write_all(&request)?;
+            return caller.write_all(&message(&mut stream)?);
+        };
+        let mut stream = UnixStream::connect(&self.agent)?;
+        match kill.side {
+            Side::Before => {}
+            Side::During(milliseconds) => {
+                stream.write_all(&request)?;
+                // Not a wait for anything: this is how far the agent may come.
+                sleep(Duration::from_millis(milliseconds.into()));
+            }
+            Side::After => {
+                stream.write_all(&request)?;
+                message(&mut stream)?;
+            }
+        }
+        let instances = processes::instances(&self.revisions);
+        let (tool, agent, claim) = {
+            let mut watch = watch.lock().unwrap();
+            watch.killed = Some(Killed { what, side: kill.side, victim: kill.victim, instances });
+            (watch.tool.unwrap(), watch.agent.unwrap(), watch.claim.clone().unwrap())
+        };
+        match kill.victim {
+            Victim::Tool => {
+                kill_process(tool, Signal::KILL)?;
+                // Its side of the connection closes when it is gone; until then nothing may tell it anything.
+                let _ = caller.read_to_end(&mut Vec::new());
+                self.lapse(claim)
+            }
+            Victim::Agent => {
+                let lapsed = self.lapse(claim);
+                kill_process(agent, Signal::KILL)?;
+                processes::await_end(agent);
+                fs::remove_file(&self.control)?;
+                // Only now the tool hears, by the end of this connection, that there is nobody any more.
+                lapsed
+            }
+        }
+    }
+
+    /// Lets the lease of a run end.
+    ///
+    /// The agent voids the lease of a process that is gone, but the process that it sees is this test. So the run's last
+    /// renewal, which may come at any moment, comes now and asks for little: then the lease really expires.
+    fn lapse(&self, claim: Claim) -> io::Result<()> {
+        let renewal = serde_json::to_vec(&Claim { ttl_ms: LAPSE, ..claim }).unwrap();
+        ask(&self.agent, "POST", "/v1/claim", &renewal).map(drop)
+    }
 }
 
-fn pass_on(mut caller: UnixStream, agent: &Path, watch: &Mutex<Watch>) -> io::Result<()> {
-    let request = message(&mut caller)?;
-    let side = due(&request, watch);
-    if side == Some(Side::Before) {
-        return kill(&mut caller, agent, watch);
-    }
-    let mut stream = UnixStream::connect(agent)?;
-    stream.write_all(&request)?;
-    if side == Some(Side::During) {
-        return kill(&mut caller, agent, watch);
-    }
-    let answer = message(&mut stream)?;
-    if side == Some(Side::After) {
-        return kill(&mut caller, agent, watch);
-    }
-    caller.write_all(&answer)
-}
-
-/// Counts a request; says on which side of it the run dies, if it does.
-fn due(request: &[u8], watch: &Mutex<Watch>) -> Option<Side> {
+/// Notes a request; says who dies at it, if anybody does, and what it asks for.
+fn due(request: &[u8], watch: &Mutex<Watch>) -> Option<(Kill, String)> {
     let end = head_end(request)?;
     let line = String::from_utf8_lossy(&request[..end]).lines().next()?.to_owned();
     let body = &request[end..];
@@ -103,27 +192,9 @@ fn due(request: &[u8], watch: &Mutex<Watch>) -> Option<Side> {
         }
         _ => return None,
     };
-    let index = watch.sent;
-    watch.sent += 1;
-    let (_, side) = watch.kill.filter(|(at, _)| *at == index)?;
-    watch.killed = Some(Killed { what, side });
-    Some(side)
-}
-
-/// Kills the run, and lets its lease run out.
-///
-/// The agent voids the lease of a process that is gone, but the process that it sees is this test. So the run's last
-/// renewal, which may come at any moment, comes now and asks for little: then the lease really expires.
-fn kill(caller: &mut UnixStream, agent: &Path, watch: &Mutex<Watch>) -> io::Result<()> {
-    let (victim, claim) = {
-        let watch = watch.lock().unwrap();
-        (watch.victim.unwrap(), watch.claim.clone().unwrap())
-    };
-    kill_process(victim, Signal::KILL)?;
-    // Its side of the connection closes when it is gone; until then nothing may tell it anything.
-    let _ = caller.read_to_end(&mut Vec::new());
-    let renewal = serde_json::to_vec(&Claim { ttl_ms: LAPSE, ..claim }).unwrap();
-    ask(agent, "POST", "/v1/claim", &renewal).map(drop)
+    let index = watch.sent.len();
+    watch.sent.push(what.clone());
+    watch.kill.filter(|kill| kill.at == index).map(|kill| (kill, what))
 }
 
 /// Asks the agent itself; the body of a successful answer.
