@@ -7,6 +7,10 @@
 #[expect(dead_code, reason = "each suite uses another part of it")]
 mod project;
 
+#[path = "../forge/server.rs"]
+mod server;
+
+mod forge;
 mod hooks;
 mod keep;
 mod migrations;

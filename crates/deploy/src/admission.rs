@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::session::{Artifact, Located, Session};
-use windlass_domain::approval::{Tally, Vote, tally};
+use windlass_domain::approval::{People, Tally, Vote, tally};
 use windlass_domain::digest::Digest;
 use windlass_domain::freeze;
 use windlass_domain::outcome::{Outcome, Reason};
@@ -36,6 +36,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) artifact: &'a Artifact,
     pub(crate) commit: Option<&'a str>,
+    /// What the forge says of the people whom `approval.from` names.
+    people: People,
     keys: Vec<TrustedKey>,
     store: Store,
     now: Timestamp,
@@ -48,10 +50,11 @@ impl<'a> Asked<'a> {
         environment: &'a Environment,
         artifact: &'a Artifact,
         commit: Option<&'a str>,
+        people: People,
     ) -> Result<Self> {
         let keys = session.trusted_keys(located)?;
         let store = session.evidence()?;
-        Ok(Self { located, environment, artifact, commit, keys, store, now: session.context.started })
+        Ok(Self { located, environment, artifact, commit, people, keys, store, now: session.context.started })
     }
 
     fn demand(&self, predicate: Predicate, max_age: Option<Span>) -> Demand<'_> {
@@ -221,9 +224,13 @@ impl<'a> Asked<'a> {
             })
             .collect();
         let author = self.commit.and_then(|commit| git::author(&self.located.folder, commit));
-        let by = match tally(rule, &votes, author.as_deref(), self.now) {
+        let by = match tally(rule, &votes, &self.people, author.as_deref(), self.now) {
             Tally::Enough(by) => by,
             Tally::Waiting { by, excluded } => return Err(self.waiting(rule, &by, &excluded)),
+            Tally::Unasked { people, .. } => {
+                let message = format!("nobody has asked the forge about {}", people.join(", "));
+                return Err(Failure::unknown(&topics::APPROVAL, message));
+            }
             Tally::Unclear { why } => {
                 return Err(Failure::unknown(
                     &topics::APPROVAL,
@@ -257,13 +264,27 @@ impl<'a> Asked<'a> {
                 rule.from.join(", ")
             ),
         )
-        .hint(format!(
-            "see the plan with `deploy -e {name} --plan`, then `windlass approve -e {name} --plan HASH`"
-        ));
+        .hint(how(rule, name));
+        for note in &self.people.notes {
+            failure = failure.hint(note.clone());
+        }
         for (key, why) in excluded {
             failure = failure.hint(format!("the approval by {key} does not count: {why}"));
         }
         failure
+    }
+}
+
+/// How those who may can agree.
+fn how(rule: &Approval, name: &str) -> String {
+    let has = |kind: &str| rule.from.iter().any(|from| from.starts_with(kind));
+    let by_key =
+        format!("see the plan with `deploy -e {name} --plan`, then `windlass approve -e {name} --plan HASH`");
+    let by_forge = "approve the run's environment, or the pull request that brought the commit, on the forge";
+    match (has("key:"), has("user:") || has("team:")) {
+        (_, false) => by_key,
+        (false, true) => by_forge.to_owned(),
+        (true, true) => format!("{by_key}; or {by_forge}"),
     }
 }
 

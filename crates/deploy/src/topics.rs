@@ -10,7 +10,7 @@ windlass_domain::topics! {
         "See what gate-check said, mend it, and run gate-check again.";
     APPROVAL = "deploy.approval":
         "The environment demands approvals that are not there, are too old, or were given to another plan. Nothing was touched.",
-        "Have someone whom `approval.from` names run `windlass approve -e ENV --plan HASH`.";
+        "Have someone whom `approval.from` names run `windlass approve -e ENV --plan HASH`, or approve the run's environment or the change on the forge, where it names `user:` or `team:`. `windlass doctor` says what the token may not read.";
     FREEZE = "deploy.freeze": "A freeze of windlass.yml holds: nothing may enter now. Nothing was touched.",
         "Wait for its end, which the message gives, or change `freeze` in windlass.yml by review.";
     HOLD = "deploy.hold":

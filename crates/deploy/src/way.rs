@@ -52,7 +52,8 @@ pub(crate) async fn go(session: &Session, arguments: &Arguments) -> Result<Repor
     let reached = windlass_moving::find(session, &located, environment, &FAILURES)?;
     let artifact = session.artifact(Some(&located))?;
     let commit = session.host.commit().or_else(|| git::head(&located.folder));
-    let asked = Asked::new(session, &located, environment, &artifact, commit.as_deref())?;
+    let people = windlass_moving::people(session, &located, environment, commit.as_deref()).await;
+    let asked = Asked::new(session, &located, environment, &artifact, commit.as_deref(), people)?;
     let announcer = Announcer::new(session, &located, environment, Direction::Forward)
         .of(artifact.digest, commit.as_deref());
     let run =

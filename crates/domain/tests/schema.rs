@@ -112,6 +112,9 @@ fn bad_shapes_are_refused_by_parser_and_schema() {
         ("{ after: commit, ", "{ after: commit, before: shift, "),
         ("prove_rollback: true", "prove_rollback: staging"),
         ("releases: 5", "releases: 1001"),
+        ("records: false", "records: some"),
+        ("https://shop.example", "shop.example"),
+        ("https://shop.example", "https://user:password@shop.example"),
     ];
     refused(include_str!("policies/good/around.yml"), &around);
 }

@@ -16,7 +16,7 @@ const PLAIN: &str = "\x1b[0m";
 const fn color(status: Status) -> &'static str {
     match status {
         Status::Passed | Status::Waived => "\x1b[32m",
-        Status::NotApplicable => "\x1b[2m",
+        Status::NotApplicable | Status::LeftToDeploy => "\x1b[2m",
         Status::Advisory | Status::Pending => "\x1b[33m",
         Status::Failed | Status::Missing | Status::Error => "\x1b[31m",
     }
@@ -79,7 +79,7 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 }
 
 const fn lets_on(status: Status) -> bool {
-    matches!(status, Status::Passed | Status::Waived | Status::NotApplicable)
+    matches!(status, Status::Passed | Status::Waived | Status::NotApplicable | Status::LeftToDeploy)
 }
 
 fn place(result: &ConditionResult) -> String {
@@ -152,7 +152,7 @@ pub(crate) fn annotations(conditions: &[Judged]) -> Vec<Annotation> {
     for judged in conditions {
         let result = &judged.result;
         let level = match result.status {
-            Status::Passed | Status::Waived | Status::NotApplicable => continue,
+            Status::Passed | Status::Waived | Status::NotApplicable | Status::LeftToDeploy => continue,
             Status::Advisory => Level::Warning,
             Status::Pending => Level::Notice,
             Status::Failed | Status::Missing | Status::Error => Level::Error,

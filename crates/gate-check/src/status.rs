@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use windlass_domain::outcome::Outcome;
 
-/// How a condition ends. Only passed, waived and not applicable let a release on.
+/// How a condition ends. Only passed, waived, not applicable and left to deploy let a release on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -24,11 +24,13 @@ pub enum Status {
     Waived,
     /// It is proved that there is nothing to judge.
     NotApplicable,
+    /// `deploy` judges it, and lets nothing in without: this tool has no network to ask by.
+    LeftToDeploy,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Passed,
         Self::Failed,
         Self::Advisory,
@@ -37,6 +39,7 @@ impl Status {
         Self::Pending,
         Self::Waived,
         Self::NotApplicable,
+        Self::LeftToDeploy,
     ];
 
     /// The word in documents.
@@ -51,6 +54,7 @@ impl Status {
             Self::Pending => "pending",
             Self::Waived => "waived",
             Self::NotApplicable => "not applicable",
+            Self::LeftToDeploy => "left to deploy",
         }
     }
 
@@ -60,6 +64,7 @@ impl Status {
         match self {
             Self::Passed | Self::Waived => "✓",
             Self::NotApplicable => "–",
+            Self::LeftToDeploy => "→",
             Self::Advisory => "!",
             Self::Pending => "…",
             Self::Failed | Self::Missing => "✗",
@@ -70,7 +75,9 @@ impl Status {
     /// What a condition that ends so comes to by itself. An advisory miss stops nothing by the policy's own word.
     const fn weight(self) -> Outcome {
         match self {
-            Self::Passed | Self::Waived | Self::NotApplicable | Self::Advisory => Outcome::Passed,
+            Self::Passed | Self::Waived | Self::NotApplicable | Self::Advisory | Self::LeftToDeploy => {
+                Outcome::Passed
+            }
             Self::Pending => Outcome::Held,
             Self::Error => Outcome::Unknown,
             Self::Failed | Self::Missing => Outcome::Failed,
@@ -98,8 +105,10 @@ mod tests {
 
     #[test]
     fn only_some_statuses_let_a_release_on() {
-        use Status::{Advisory, Error, Failed, Missing, NotApplicable, Passed, Pending, Waived};
-        let cases: [(&[Status], Outcome); 11] = [
+        use Status::{
+            Advisory, Error, Failed, LeftToDeploy, Missing, NotApplicable, Passed, Pending, Waived,
+        };
+        let cases: [(&[Status], Outcome); 13] = [
             (&[], Outcome::Unknown),
             (&[Passed], Outcome::Passed),
             (&[Waived, NotApplicable], Outcome::Passed),
@@ -111,6 +120,8 @@ mod tests {
             (&[Pending, Passed], Outcome::Held),
             (&[Pending, Error], Outcome::Unknown),
             (&[Pending, Missing], Outcome::Failed),
+            (&[LeftToDeploy, Passed], Outcome::Passed),
+            (&[LeftToDeploy, Failed], Outcome::Failed),
         ];
         for (statuses, outcome) in cases {
             assert_eq!(together(statuses.iter().copied()), outcome, "{statuses:?}");

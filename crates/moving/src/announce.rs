@@ -46,7 +46,7 @@ pub trait Listener: Send + Sync {
 type Register = fn(&Session, &Located, &Environment) -> Vec<Arc<dyn Listener>>;
 
 /// Every kind of listener.
-const KINDS: &[Register] = &[];
+const KINDS: &[Register] = &[crate::records::listeners];
 
 /// A listener that was not told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,9 @@
 
 pub mod announce;
 mod failures;
+mod forge;
+mod people;
+mod records;
 mod unheeded;
 
 use std::path::PathBuf;
@@ -23,6 +26,8 @@ use windlass_target::hook::{self, Hooks};
 use windlass_target::reach::{Origin, Reached, reach};
 
 pub use self::failures::Failures;
+pub use self::forge::{forge, place};
+pub use self::people::people;
 pub use self::unheeded::unheeded;
 
 /// The runtime of a tool: one thread is plenty.

@@ -36,6 +36,9 @@ pub struct Environment {
     pub prove_rollback: bool,
     /// What stays of earlier releases.
     pub keep: Keep,
+    /// What people see of it on the forge.
+    #[serde(default)]
+    pub forge: OnForge,
 }
 
 impl Environment {
@@ -43,6 +46,21 @@ impl Environment {
     #[must_use]
     pub fn revert_hooks(&self) -> Vec<Hook> {
         self.hooks.iter().filter(|hook| hook.phase == HookPhase::Revert).cloned().collect()
+    }
+}
+
+/// What people see of an environment on GitHub or GitLab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OnForge {
+    /// Whether `deploy` and `rollback` write deployment records there.
+    pub records: bool,
+    /// Where the service is, for the environment's button.
+    pub url: Option<String>,
+}
+
+impl Default for OnForge {
+    fn default() -> Self {
+        Self { records: true, url: None }
     }
 }
 

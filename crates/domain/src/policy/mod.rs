@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use self::approval::{Approval, Freeze};
 pub use self::bound::{Bound, Comparison, Quantity};
 pub use self::decode::{SHAPES, Shape};
-pub use self::environment::{Clocks, Environment, EvidenceDemand, Keep};
+pub use self::environment::{Clocks, Environment, EvidenceDemand, Keep, OnForge};
 pub use self::gates::{Condition, Gates};
 pub use self::hook::{Hook, HookPhase, Migrate, When};
 pub use self::metric::{METRICS, Metric, PROVED, Unit};

@@ -213,8 +213,8 @@ fn clocks_and_the_rest_are_in_range() {
     8:49: `timeout` must be longer than 0s
     8:21: `prove_rollback` needs `true` or `false`, not `yes` (did you mean `true`?)
     7:15: `evidence` cannot be `none` (allowed: `signed`, `unsigned`)
-    8:5: unknown key `evidense` in an environment (did you mean `evidence`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`)
-    8:5: unknown key `approvals` in an environment (did you mean `approval`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`)
+    8:5: unknown key `evidense` in an environment (did you mean `evidence`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`, `forge`)
+    8:5: unknown key `approvals` in an environment (did you mean `approval`? allowed: `needs`, `soak`, `gates`, `evidence`, `approval`, `freeze`, `target`, `strategy`, `verify`, `clocks`, `hooks`, `prove_rollback`, `keep`, `forge`)
     "#);
 }
 

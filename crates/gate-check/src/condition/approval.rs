@@ -1,7 +1,7 @@
-//! `approval`: enough of the right people agreed, by signed statement.
+//! `approval`: enough of the right people agreed, by signed statement. Whom only a forge knows, `deploy` asks about.
 
 use serde_json::Value;
-use windlass_domain::approval::{Tally, Vote, tally};
+use windlass_domain::approval::{People, Tally, Vote, tally};
 use windlass_domain::policy::Approval;
 use windlass_evidence::statement::Predicate;
 
@@ -33,8 +33,14 @@ pub(super) fn judge(facts: &Facts<'_>, rule: &Approval) -> Judged {
         })
         .collect();
     let next = format!("run `windlass approve -e {}` with a key of those who may", facts.environment.name);
-    let mut judged = match tally(rule, &votes, facts.author.as_deref(), facts.now) {
+    let mut judged = match tally(rule, &votes, &People::default(), facts.author.as_deref(), facts.now) {
         Tally::Enough(by) => new(Status::Passed).observed(format!("approved by {}", by.join(", "))),
+        Tally::Unasked { by, people } => {
+            new(Status::LeftToDeploy).observed(format!("{} that count by keys", by.len())).why(format!(
+                "{} must be asked of the forge: deploy does, and lets nothing in without",
+                people.join(", ")
+            ))
+        }
         Tally::Unclear { why } => new(Status::Error).why(why).next(next),
         Tally::Waiting { by, excluded } => {
             let reasons = excluded

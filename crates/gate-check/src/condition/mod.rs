@@ -142,7 +142,7 @@ impl Judged {
     /// Names what stands against it, where something does.
     fn offenders(mut self, offenders: impl IntoIterator<Item = Offender>) -> Self {
         match self.result.status {
-            Status::Passed | Status::Waived | Status::NotApplicable => {}
+            Status::Passed | Status::Waived | Status::NotApplicable | Status::LeftToDeploy => {}
             Status::Failed | Status::Advisory | Status::Missing | Status::Error | Status::Pending => {
                 self.result.offenders = offenders.into_iter().take(MOST_SHOWN).collect();
             }

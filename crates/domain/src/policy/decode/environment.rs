@@ -7,7 +7,9 @@ use super::fields::Entry;
 use super::scalar::Zero;
 use super::{Decoder, shape, topics};
 use crate::policy::yaml::Value;
-use crate::policy::{Approval, Clocks, Environment, EvidenceDemand, Gates, Keep, Span, Strategy, Target};
+use crate::policy::{
+    Approval, Clocks, Environment, EvidenceDemand, Gates, Keep, OnForge, Span, Strategy, Target,
+};
 
 const EVIDENCE: [(&str, EvidenceDemand); 2] =
     [("signed", EvidenceDemand::Signed), ("unsigned", EvidenceDemand::Unsigned)];
@@ -123,6 +125,7 @@ impl Decoder {
         let hooks = fields.get("hooks").map_or_else(|| Some(Vec::new()), |entry| self.hooks(&entry));
         let prove = fields.get("prove_rollback").map_or(Some(false), |entry| self.boolean(&entry));
         let keep = fields.get("keep").map_or(Some(Keep::default()), |entry| self.keep(&entry));
+        let forge = fields.get("forge").map_or(Some(OnForge::default()), |entry| self.forge(&entry));
         needs?;
         Some(Environment {
             name: entry.name.clone(),
@@ -139,6 +142,7 @@ impl Decoder {
             hooks: hooks?,
             prove_rollback: prove?,
             keep: keep?,
+            forge: forge?,
         })
     }
 
@@ -173,6 +177,30 @@ impl Decoder {
             return None;
         }
         Some(keep)
+    }
+
+    fn forge(&mut self, entry: &Entry<'_>) -> Option<OnForge> {
+        let fields = self.fields(entry, &shape::FORGE)?;
+        let records = fields.get("records").map_or(Some(true), |entry| self.boolean(&entry));
+        let url = fields.get("url").map(|entry| self.page(&entry));
+        Some(OnForge { records: records?, url: url.map_or(Some(None), |url| url.map(Some))? })
+    }
+
+    /// The address of a page that people open: nothing that holds a name and a password.
+    fn page(&mut self, entry: &Entry<'_>) -> Option<String> {
+        const HINT: &str = "write its whole address, such as `https://shop.example`";
+        let text = self.text(entry, HINT)?;
+        let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let good = rest.is_some_and(|rest| {
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && !rest.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+        });
+        if !good {
+            let message = format!("`{}` is no address of a page", entry.name);
+            self.report(&topics::VALUE, entry.place(), message, HINT);
+        }
+        good.then_some(text)
     }
 
     fn clocks(&mut self, entry: &Entry<'_>) -> Option<Clocks> {

@@ -25,9 +25,10 @@ shapes! {
     KEY = "a key": ["public", "signs", "owner"];
     ENVIRONMENT = "an environment": [
         "needs", "soak", "gates", "evidence", "approval", "freeze", "target", "strategy", "verify", "clocks", "hooks",
-        "prove_rollback", "keep",
+        "prove_rollback", "keep", "forge",
     ];
     HOOK = "a hook": ["before", "after", "run", "env", "timeout"];
+    FORGE = "forge": ["records", "url"];
     KEEP = "keep": ["releases", "warm"];
     CONDITION = "a condition": ["bound", "min_lines", "advisory"];
     APPROVAL = "approval": ["count", "from", "not_author", "max_age"];

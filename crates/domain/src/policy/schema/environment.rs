@@ -44,6 +44,20 @@ pub(super) struct Environment {
     /// What stays of earlier releases.
     #[schemars(extend("default" = 3))]
     keep: Option<KeepForm>,
+    /// What people see of it on GitHub or GitLab.
+    forge: Option<OnForge>,
+}
+
+/// What people see of an environment on GitHub or GitLab.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct OnForge {
+    /// Whether deploy and rollback write deployment records there.
+    #[schemars(extend("default" = true))]
+    records: Option<bool>,
+    /// Where the service is, for the environment's button.
+    #[schemars(extend("pattern" = r"^https?://[^/\s@][^\s@]*$"))]
+    url: Option<String>,
 }
 
 /// A command that the run executes before or after a phase, in the folder of windlass.yml.

@@ -1,0 +1,124 @@
+//! Deployment records on the forge: a listener that begins one when a rollout begins and marks how it stands.
+//!
+//! Where the CI system writes a record for the job itself, it is left to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use windlass_ci::session::{Located, Session};
+use windlass_domain::announcement::{Announcement, Direction, Moment};
+use windlass_domain::policy::Environment;
+use windlass_forge::{Forge, Kind, Mark, Opened, Patience, Record, Standing};
+
+use crate::announce::Listener;
+use crate::people::told;
+
+/// Shorter than a listener may take: what the forge did not take is then told with its reason.
+const PATIENCE: Patience = Patience {
+    answer: Duration::from_secs(6),
+    limit: Duration::from_secs(6),
+    pause: Duration::from_millis(500),
+};
+
+/// The records of a run, where its policy wants them, there is a forge, and a token for it.
+pub(crate) fn listeners(
+    session: &Session,
+    located: &Located,
+    environment: &Environment,
+) -> Vec<Arc<dyn Listener>> {
+    if !environment.forge.records || !crate::forge::is_there(session, located) {
+        return Vec::new();
+    }
+    let listener: Arc<dyn Listener> = match crate::forge::forge(session, &located.folder, PATIENCE) {
+        Ok(forge) => Arc::new(Records::new(forge, environment.forge.url.clone())),
+        Err(fault) => Arc::new(NoForge { why: told(&fault) }),
+    };
+    vec![listener]
+}
+
+/// A forge that cannot be asked, though it is meant to be.
+struct NoForge {
+    why: String,
+}
+
+#[async_trait]
+impl Listener for NoForge {
+    fn name(&self) -> String {
+        "deployment records".to_owned()
+    }
+
+    async fn tell(&self, _: &Announcement) -> Result<(), String> {
+        Err(self.why.clone())
+    }
+}
+
+/// The records of one run.
+struct Records {
+    forge: Box<dyn Forge>,
+    url: Option<String>,
+    /// The record, once it is begun; held while one moment is told, so that they come in order.
+    opened: Mutex<Option<Opened>>,
+}
+
+impl Records {
+    fn new(forge: Box<dyn Forge>, url: Option<String>) -> Self {
+        Self { forge, url, opened: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Listener for Records {
+    fn name(&self) -> String {
+        match self.forge.place().kind {
+            Kind::Github => "GitHub deployments".to_owned(),
+            Kind::Gitlab => "GitLab deployments".to_owned(),
+        }
+    }
+
+    async fn tell(&self, said: &Announcement) -> Result<(), String> {
+        let Some(standing) = standing(said.moment, said.direction) else { return Ok(()) };
+        let mut opened = self.opened.lock().await;
+        if opened.is_none() {
+            let commit = said.commit.clone().ok_or_else(|| {
+                "the commit of the release is not known, and a record is of one (run it in a repository)"
+                    .to_owned()
+            })?;
+            let record = Record {
+                environment: said.environment.clone(),
+                commit,
+                task: task(said.direction),
+                description: said.what.clone(),
+            };
+            *opened = Some(self.forge.open(&record).await.map_err(|fault| told(&fault))?);
+        }
+        let Some(Opened::Ours(id)) = opened.as_ref() else { return Ok(()) };
+        let mark = Mark {
+            standing,
+            description: said.what.clone(),
+            environment: said.environment.clone(),
+            url: self.url.clone(),
+        };
+        self.forge.mark(id, &mark).await.map_err(|fault| told(&fault))
+    }
+}
+
+const fn task(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "deploy",
+        Direction::Back => "rollback",
+    }
+}
+
+/// How a record stands at a moment; nothing where nothing was begun that a record could be of.
+const fn standing(moment: Moment, direction: Direction) -> Option<Standing> {
+    match (moment, direction) {
+        (Moment::Waiting, _) => None,
+        (Moment::Started, _) => Some(Standing::Running),
+        (Moment::Live, _) | (Moment::RolledBack, Direction::Back) => Some(Standing::Live),
+        (Moment::RolledBack, Direction::Forward) | (Moment::Failed, _) => Some(Standing::Failed),
+        (Moment::Held, _) => Some(Standing::Waiting),
+        (Moment::Stuck | Moment::Open, _) => Some(Standing::Broken),
+    }
+}
