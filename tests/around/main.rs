@@ -10,6 +10,7 @@ mod project;
 #[path = "../forge/server.rs"]
 mod server;
 
+mod doctor;
 mod forge;
 mod hooks;
 mod keep;

@@ -218,7 +218,9 @@ mod tests {
         let own = [("GITHUB_REPOSITORY", "shop/shop"), ("GITHUB_API_URL", "https://git.example/api/v3/")];
         let gitlab =
             [("GITLAB_CI", "true"), ("CI_PROJECT_ID", "7"), ("CI_API_V4_URL", "https://gl.example/api/v4")];
-        let cases: [(&[(&str, &str)], Option<&str>, &str, &str); 8] = [
+        /// Variables, the remote, the API's address and the repository that they mean.
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>, &'a str, &'a str);
+        let cases: [Case<'_>; 8] = [
             (&github, None, "https://api.github.com", "shop/shop"),
             (&own, None, "https://git.example/api/v3", "shop/shop"),
             (&gitlab, None, "https://gl.example/api/v4", "7"),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anstyle::Style;
 use windlass_ci::context::Context;
 
-use crate::{approve, check, completions, conformance, demo, explain, init, keygen, live, schema};
+use crate::{approve, check, completions, conformance, demo, doctor, explain, init, keygen, live, schema};
 
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         demo::run,
     ),
     command("check", Purpose::Begin, "Show every mistake in windlass.yml at once", check::run),
+    command(
+        "doctor",
+        Purpose::Begin,
+        "Say whether machine, repository and forge are fit, and what mends them",
+        doctor::run,
+    ),
     command(
         "gate-check",
         Purpose::Move,

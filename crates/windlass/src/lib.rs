@@ -12,6 +12,7 @@ mod commands;
 mod completions;
 mod conformance;
 pub mod demo;
+mod doctor;
 mod explain;
 mod init;
 mod keygen;

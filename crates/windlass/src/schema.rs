@@ -10,7 +10,7 @@ use windlass_ci::document::Document;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::{tool, topics};
 
-use crate::{approve, check, conformance, explain};
+use crate::{approve, check, conformance, doctor, explain};
 
 /// Print the JSON Schema of windlass.yml or of a tool's document
 #[derive(Debug, Parser)]
@@ -31,6 +31,7 @@ const SCHEMAS: &[Described] = &[
     ("check", of::<check::Own>),
     ("conformance", of::<conformance::Own>),
     ("deploy", of::<windlass_target::document::Own>),
+    ("doctor", of::<doctor::Own>),
     ("exec-driver", windlass_target::exec::protocol::json_schema),
     ("gate-check", of::<windlass_gate_check::Own>),
     ("health-verify", of::<windlass_health_verify::Own>),
