@@ -19,7 +19,7 @@ pub fn excerpts(path: &str, source: &str, problems: &[Problem]) -> Vec<String> {
 fn excerpt(renderer: &Renderer, path: &str, source: &str, problem: &Problem) -> String {
     let message = sink::line(&problem.message);
     let hint = problem.hint.as_deref().map(sink::line);
-    let line = Line::around(source, &problem.span);
+    let line = if problem.hidden { None } else { Line::around(source, &problem.span) };
     let title = Level::ERROR.primary_title(&message).id(problem.topic.key);
     let mut group = Group::with_title(title);
     if let Some(line) = &line {
@@ -115,8 +115,19 @@ mod tests {
         3 | enviroments: {}
           | ^^^^^^^^^^^
           |
-          = help: did you mean `environments`? allowed: `version`, `app`, `release`, `keys`, `environments`
+          = help: did you mean `environments`? allowed: `version`, `app`, `release`, `keys`, `environments`, `notify`
         ");
+    }
+
+    #[test]
+    fn a_line_on_which_a_secret_may_stand_is_not_shown() {
+        let source = "version: 1\napp: shop\nenvironments: { dev: { gates: none, evidence: unsigned, target: { kind: exec, \
+                      command: a } } }\nnotify: [{ slack: 'https://hooks.example/hunter2', on: [life] }, { slack: URL, on: [lif] }]\n";
+        let shown = excerpts("windlass.yml", source, &Policy::parse(source).expect_err("mistakes"));
+        let [url, life, lif] = shown.as_slice() else { panic!("{shown:#?}") };
+        assert!(url.contains("windlass.yml:4:") && !url.contains("hunter2"), "{url}");
+        assert!(life.contains("`on` cannot be `life`") && !life.contains("hunter2"), "{life}");
+        assert!(lif.contains("on: [lif]"), "the line of the other is shown: {lif}");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! takes `##vso[`, TeamCity's `##teamcity[`. So what is not shown is spelled out, and these two openings are
 //! broken by a space that everybody sees.
 
+use windlass_domain::shown;
+
 /// Text for a terminal or a log, on one line: control characters, line breaks included, and characters that are not
 /// shown are spelled out, and no part of it is a command of a CI system.
 #[must_use]
@@ -16,7 +18,7 @@ pub fn line(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push(' '),
-            character if is_hostile(character) => out.extend(character.escape_unicode()),
+            character if shown::is_hidden(character) => out.extend(character.escape_unicode()),
             character => out.push(character),
         }
     }
@@ -49,32 +51,6 @@ pub fn markdown(text: &str) -> String {
         }
     }
     out
-}
-
-/// Whether a character could move the cursor, reorder text, end a line somewhere, or is not shown at all: the
-/// control characters, the line and paragraph separators, and Unicode's `Default_Ignorable_Code_Point`.
-fn is_hostile(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 /// Breaks `##word[` anywhere, and the first `::` where nothing but white space or signs stands before it.

@@ -17,5 +17,6 @@ pub mod policy;
 pub mod release;
 pub mod rollout;
 pub mod secret;
+pub mod shown;
 pub mod verdict;
 pub mod words;

@@ -1,7 +1,10 @@
 //! Whole `windlass.yml` files: what good ones mean, and that a bad one's mistakes are told at once.
 
+use windlass_domain::announcement::Moment;
 use windlass_domain::digest::Digest;
-use windlass_domain::policy::{Environment, Gates, Policy, Problem, Span, Strategy, Target};
+use windlass_domain::policy::{
+    Environment, Gates, MailTls, Policy, Problem, Receiver, Span, Strategy, Target,
+};
 
 fn parse(text: &str) -> Policy {
     Policy::parse(text).unwrap_or_else(|problems| panic!("{}", listed(&problems)))
@@ -60,6 +63,31 @@ fn every_key_has_a_value_that_is_read() {
     assert_eq!(host.run[3..], ["8080", "true"], "numbers and booleans are the text that was written");
     assert_eq!(host.env["WORKERS"], "4");
     assert_eq!(policy.environments[0].keep.releases, 0);
+}
+
+#[test]
+fn receivers_hear_all_but_the_beginning_of_all_environments_unless_they_say_otherwise() {
+    let policy = parse(include_str!("policies/good/notify.yml"));
+    let heard = |index: usize, environment: &str| {
+        let notify = &policy.notify[index];
+        let heard = Moment::ALL.into_iter().filter(|moment| notify.hears(*moment, environment));
+        heard.map(Moment::word).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(heard(0, "dev"), "waiting live rolled-back failed held stuck open");
+    assert_eq!((heard(1, "production"), heard(1, "dev")), ("stuck open".into(), String::new()));
+    assert_eq!((heard(2, "production"), heard(2, "dev")), (String::new(), "live".into()));
+    assert!(heard(3, "dev").starts_with("started"));
+    let mail = |index: usize| match &policy.notify[index].receiver {
+        Receiver::Email(email) => (email.host.as_str(), email.port, email.tls),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(mail(4), ("mail.example.org", 587, MailTls::StartTls));
+    assert_eq!(mail(5), ("::1", 25, MailTls::None));
+    assert_eq!(
+        mail(6),
+        ("mail.example.org", 465, MailTls::Tls),
+        "the port says that it is encrypted at once"
+    );
 }
 
 #[test]

@@ -8,11 +8,12 @@ use windlass_domain::policy::{METRICS, Policy, SHAPES, TOPICS, json_schema};
 const CHECKED_IN: &str = include_str!("../../../docs/schema/windlass.schema.json");
 const PAGE: &str = include_str!("../../../docs/windlass-yml.md");
 
-const GOOD: [(&str, &str); 5] = [
+const GOOD: [(&str, &str); 6] = [
     ("around.yml", include_str!("policies/good/around.yml")),
     ("design.yml", include_str!("policies/good/design.yml")),
     ("full.yml", include_str!("policies/good/full.yml")),
     ("long.yml", include_str!("policies/good/long.yml")),
+    ("notify.yml", include_str!("policies/good/notify.yml")),
     ("short.yml", include_str!("policies/good/short.yml")),
 ];
 
@@ -117,6 +118,23 @@ fn bad_shapes_are_refused_by_parser_and_schema() {
         ("https://shop.example", "https://user:password@shop.example"),
     ];
     refused(include_str!("policies/good/around.yml"), &around);
+    let notify = [
+        ("slack: SLACK_URL", "slack: https://hooks.slack.com/services/T0/B0/X"),
+        ("slack: SLACK_URL", "slack: slack_url"),
+        ("slack: SLACK_URL", "slak: SLACK_URL"),
+        ("teams: TEAMS_URL", "teams: TEAMS_URL\n    slack: SLACK_URL"),
+        ("on: [stuck, open]", "on: []"),
+        ("on: [stuck, open]", "on: [stuck, opened]"),
+        ("environments: [production]", "environments: []"),
+        (", secret: HOOK_SECRET", ""),
+        ("file: deploy/hook.json", "path: deploy/hook.json"),
+        ("smtp: mail.example.org:587", "smtp: mail.example.org"),
+        ("tls: starttls", "tls: ssl"),
+        ("from: windlass@example.org", "from: Windlass <windlass@example.org>"),
+        ("ops@example.org", "ops"),
+        ("      user: SMTP_USER\n", ""),
+    ];
+    refused(include_str!("policies/good/notify.yml"), &notify);
 }
 
 /// What neither the parser nor the schema takes once a text in a good policy is replaced.

@@ -9,6 +9,7 @@ mod environment;
 mod gates;
 mod hook;
 mod metric;
+mod notify;
 mod problem;
 mod schema;
 mod strategy;
@@ -30,6 +31,7 @@ pub use self::environment::{Clocks, Environment, EvidenceDemand, Keep, OnForge};
 pub use self::gates::{Condition, Gates};
 pub use self::hook::{Hook, HookPhase, Migrate, When};
 pub use self::metric::{METRICS, Metric, PROVED, Unit};
+pub use self::notify::{Email, Login, MailTls, Notify, Receiver, Template, Variable, Webhook};
 pub use self::problem::Problem;
 pub use self::schema::json_schema;
 pub use self::strategy::{CustomStep, Strategy};
@@ -55,6 +57,9 @@ pub struct Policy {
     pub keys: BTreeMap<String, KeyPolicy>,
     /// The environments, in the order of the file.
     pub environments: Vec<Environment>,
+    /// Who is told of a release's way.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
     /// The sha256 of the file's bytes: evidence given under another policy does not count.
     pub digest: Digest,
 }

@@ -19,4 +19,6 @@ pub struct Problem {
     pub message: String,
     /// The nearest known word, or what is allowed.
     pub hint: Option<String>,
+    /// Whether a secret may stand on that line, so that it must not be shown.
+    pub hidden: bool,
 }

@@ -56,6 +56,9 @@ crate::topics! {
     /// A hook that stands nowhere.
     HOOKS = "policy.hooks": "A hook names no phase, or stands before one and after another.",
         "Write `before:` or `after:` with one of stage, migrate, shift, commit, retire and revert.";
+    /// A receiver that cannot be told.
+    NOTIFY = "policy.notify": "A notification has no receiver or two, names an environment that is not there, or has a URL or a password where the name of a variable belongs.",
+        "Write one receiver an item, and the name of a variable for each secret: `slack: SLACK_URL`. Change a secret that stood in the file.";
     /// A target that cannot be reached.
     TARGET = "policy.target": "A target has an unreadable address, an empty command, or a name that its platform refuses.",
         "Write an address such as 127.0.0.1:8080 and a command as a list: [bin/shop, --port, \"{port}\"].";

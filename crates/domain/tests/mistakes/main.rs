@@ -2,6 +2,7 @@
 
 mod demands;
 mod running;
+mod telling;
 
 use windlass_domain::policy::{Policy, Problem};
 
@@ -77,8 +78,8 @@ fn a_file_that_is_no_policy_is_told_so() {
     insta::assert_snapshot!(told(&cases), @r#"
     1:1: the policy is empty (run `windlass init` to write one)
     1:1: the policy is empty (run `windlass init` to write one)
-    1:1: `windlass.yml` needs a map, not a list (keys of windlass.yml: version, app, release, keys, environments)
-    1:1: `windlass.yml` needs a map, not `just text` (keys of windlass.yml: version, app, release, keys, environments)
+    1:1: `windlass.yml` needs a map, not a list (keys of windlass.yml: version, app, release, keys, environments, notify)
+    1:1: `windlass.yml` needs a map, not `just text` (keys of windlass.yml: version, app, release, keys, environments, notify)
     2:1: not readable as YAML: a tab indents this line (YAML is indented by spaces only)
     2:6: not readable as YAML: unclosed bracket '['
     3:1: not readable as YAML: a second document begins here (a policy is one document: remove `---` and what follows)

@@ -9,6 +9,7 @@ mod freeze;
 mod gates;
 mod hook;
 mod keys;
+mod notify;
 mod release;
 mod router;
 mod scalar;
@@ -57,6 +58,7 @@ struct Mistake {
     span: Range<usize>,
     message: String,
     hint: String,
+    hidden: bool,
 }
 
 impl Decoder {
@@ -68,7 +70,13 @@ impl Decoder {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.mistakes.push(Mistake { topic, span: span.clone(), message: message.into(), hint: hint.into() });
+        let (message, hint) = (message.into(), hint.into());
+        self.mistakes.push(Mistake { topic, span: span.clone(), message, hint, hidden: false });
+    }
+
+    /// Hides the lines of the mistakes from here on: what stands there may be a secret.
+    fn hide_from(&mut self, first: usize) {
+        self.mistakes[first..].iter_mut().for_each(|mistake| mistake.hidden = true);
     }
 
     fn read(&mut self, text: &str) -> Option<Policy> {
@@ -165,14 +173,26 @@ impl Decoder {
         let environments = self
             .required(&fields, "environments", "environments: { dev: { gates: none, target: … } }")
             .and_then(|entry| self.environments(&entry));
+        let mut named = Vec::new();
+        let notify =
+            fields.get("notify").map_or_else(|| Some(Vec::new()), |entry| self.notify(&entry, &mut named));
         // Where `keys` is there and no map, what it lists is not known, and nothing is said about missing keys.
         let key_names = fields.get("keys").map_or_else(|| Some(Vec::new()), |entry| entry.names());
         if let Some(drafts) = &environments {
             self.check(drafts, &Keys { read: keys.as_ref(), names: key_names });
+            let known: Vec<&str> = drafts.iter().map(|draft| draft.name.as_str()).collect();
+            self.check_notify(&named, &known);
         }
         let environments: Option<Vec<_>> = environments?.into_iter().map(|draft| draft.environment).collect();
         version?;
-        Some(Policy { app: app?, release: release?, keys: keys?, environments: environments?, digest })
+        Some(Policy {
+            app: app?,
+            release: release?,
+            keys: keys?,
+            environments: environments?,
+            notify: notify?,
+            digest,
+        })
     }
 
     fn version(&mut self, entry: &Entry<'_>) -> Option<Version> {
@@ -211,6 +231,7 @@ impl Decoder {
                 span: mistake.span,
                 message: mistake.message,
                 hint: (!mistake.hint.is_empty()).then_some(mistake.hint),
+                hidden: mistake.hidden,
             }
         };
         self.mistakes.into_iter().map(place).collect()

@@ -18,7 +18,7 @@ macro_rules! shapes {
 }
 
 shapes! {
-    ROOT = "windlass.yml": ["version", "app", "release", "keys", "environments"];
+    ROOT = "windlass.yml": ["version", "app", "release", "keys", "environments", "notify"];
     RELEASE = "release": ["artifact", "config", "schema", "reads", "migrate"];
     MIGRATE = "migrate": ["up", "reversible", "timeout"];
     SCHEMA = "schema": ["version", "reads"];
@@ -58,5 +58,11 @@ shapes! {
     ERRORS = "errors": ["at_most", "worse_by"];
     LATENCY = "latency": ["worse_by"];
     WARM_UP = "warm_up": ["time", "requests"];
+    NOTIFICATION = "a notification": [
+        "slack", "teams", "discord", "webhook", "email", "on", "environments", "template",
+    ];
+    WEBHOOK = "webhook": ["url", "secret"];
+    EMAIL = "email": ["smtp", "tls", "from", "to", "user", "password"];
+    TEMPLATE = "template": ["file"];
     CLOCKS = "clocks": ["step", "progress", "total"];
 }

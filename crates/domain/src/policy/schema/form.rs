@@ -98,3 +98,13 @@ pub(super) enum Command {
     /// The program and its arguments.
     More(#[schemars(length(min = 1))] Vec<AnyText>),
 }
+
+/// The name of a variable of the run that holds a secret, never the secret itself.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = "^[A-Z_][A-Z0-9_]{0,127}$"))]
+pub(super) struct VariableName(String);
+
+/// An e-mail address alone.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9_.-]+$"))]
+pub(super) struct Mailbox(String);

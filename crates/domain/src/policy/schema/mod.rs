@@ -7,6 +7,7 @@
 mod environment;
 mod form;
 mod gates;
+mod notify;
 mod target;
 mod verify;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use self::environment::Environment;
 use self::form::{Command, Email, Name, OneOrMore, Text, Time, Word};
+use self::notify::Notification;
 use super::EvidenceKind;
 
 /// The JSON Schema (2020-12) of `windlass.yml`. References between environments, rising steps and the like are
@@ -74,6 +76,8 @@ struct Root {
     /// The environments, in the order in which releases go through them.
     #[schemars(extend("propertyNames" = { "pattern": form::NAME }, "minProperties" = 1))]
     environments: BTreeMap<String, Environment>,
+    /// Who is told of a release's way.
+    notify: Option<OneOrMore<Notification>>,
 }
 
 /// The artifact alone, or the long form.
