@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("target", 2),
     ("signal", 2),
     ("forge", 2),
+    ("notify", 2),
     ("moving", 3),
     ("gate-check", 4),
     ("security-scan", 4),
@@ -29,6 +30,9 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// What reaches an environment.
 const DEPLOY_CLIENTS: &[&str] = &["windlass-target", "windlass-windlassd", "kube", "bollard", "openssh"];
+
+/// What tells people of a release.
+const TELLERS: &[&str] = &["windlass-notify", "minijinja", "lettre"];
 
 /// What waits, or speaks to a network.
 const NETWORK: &[&str] = &[
@@ -216,6 +220,15 @@ fn judging_tools_link_no_deploy_client() {
     for tool in ["windlass-gate-check", "windlass-security-scan", "windlass-health-verify"] {
         links_none_of(tool, DEPLOY_CLIENTS);
     }
+    // Telling people is for what moves a release.
+    for tool in
+        ["windlass-gate-check", "windlass-security-scan", "windlass-health-verify", "windlass-windlassd"]
+    {
+        links_none_of(tool, TELLERS);
+    }
+    assert!(
+        linked("windlass-deploy").contains("lettre") && linked("windlass-rollback").contains("minijinja")
+    );
     // The check can see one: the tool that deploys links it.
     assert!(linked("windlass-deploy").contains("windlass-target"));
 }

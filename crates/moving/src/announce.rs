@@ -46,7 +46,7 @@ pub trait Listener: Send + Sync {
 type Register = fn(&Session, &Located, &Environment) -> Vec<Arc<dyn Listener>>;
 
 /// Every kind of listener.
-const KINDS: &[Register] = &[crate::records::listeners];
+const KINDS: &[Register] = &[crate::records::listeners, crate::receivers::receivers];
 
 /// A listener that was not told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ pub mod announce;
 mod failures;
 mod forge;
 mod people;
+mod receivers;
 mod records;
 mod unheeded;
 

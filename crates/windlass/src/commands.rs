@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anstyle::Style;
 use windlass_ci::context::Context;
 
-use crate::{approve, check, completions, conformance, demo, doctor, explain, init, keygen, live, schema};
+use crate::{
+    approve, check, completions, conformance, demo, doctor, explain, init, keygen, live, notify, schema,
+};
 
 /// What a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         "Print the JSON Schema of windlass.yml or of a tool's document",
         schema::run,
     ),
+    command("notify", Purpose::Around, "Send a test to everybody who is told of releases", notify::run),
     command("completions", Purpose::Around, "Print completions for a shell", completions::run),
     command(
         "windlassd",

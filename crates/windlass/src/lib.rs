@@ -17,6 +17,7 @@ mod explain;
 mod init;
 mod keygen;
 mod live;
+mod notify;
 mod schema;
 
 /// Runs the command that the first argument names.

@@ -10,7 +10,7 @@ use windlass_ci::document::Document;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::{tool, topics};
 
-use crate::{approve, check, conformance, doctor, explain};
+use crate::{approve, check, conformance, doctor, explain, notify};
 
 /// Print the JSON Schema of windlass.yml or of a tool's document
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ type Described = (&'static str, fn() -> Value);
 /// Everything that has a schema.
 const SCHEMAS: &[Described] = &[
     ("policy", windlass_domain::policy::json_schema),
+    ("announcement", announcement),
     ("approve", of::<approve::Own>),
     ("check", of::<check::Own>),
     ("conformance", of::<conformance::Own>),
@@ -35,6 +36,7 @@ const SCHEMAS: &[Described] = &[
     ("exec-driver", windlass_target::exec::protocol::json_schema),
     ("gate-check", of::<windlass_gate_check::Own>),
     ("health-verify", of::<windlass_health_verify::Own>),
+    ("notify", of::<notify::Own>),
     ("rollback", of::<windlass_target::document::Own>),
     ("security-scan", of::<windlass_security_scan::Own>),
 ];
@@ -56,6 +58,12 @@ fn print(what: &str) -> Result<String> {
     };
     let text = serde_json::to_string_pretty(&schema()).expect("a schema has only string keys");
     Ok(format!("{text}\n"))
+}
+
+/// What a signed webhook is sent.
+fn announcement() -> Value {
+    let generator = schemars::SchemaGenerator::default();
+    generator.into_root_schema_for::<windlass_domain::announcement::Announcement>().to_value()
 }
 
 /// The schema of the document whose own part is `T`.

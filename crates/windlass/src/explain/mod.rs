@@ -76,7 +76,7 @@ impl Entry {
 
 /// Everything, in the order in which it is listed.
 fn entries() -> Vec<Entry> {
-    let groups: [(&str, &[&Topic]); 13] = [
+    let groups: [(&str, &[&Topic]); 14] = [
         ("exit codes", words::CODES),
         ("outcomes", words::OUTCOMES),
         ("strategies", words::STRATEGIES),
@@ -89,6 +89,7 @@ fn entries() -> Vec<Entry> {
         ("health-verify", windlass_health_verify::TOPICS),
         ("status, history, hold", crate::live::TOPICS),
         ("conformance", crate::conformance::TOPICS),
+        ("notify", crate::notify::TOPICS),
         ("windlassd", windlass_windlassd::TOPICS),
     ];
     let metrics = METRICS.iter().map(|metric| Entry {
