@@ -47,9 +47,13 @@ fi
 if [ "$tool" = rollback ] && [ "${WINDLASS_AFTER:-}" = health-verify ]; then
   case ${HEALTH_VERIFY_OUTCOME:-} in
     failed) ;;
-    passed | '')
-      printf 'windlass: nothing is rolled back: no health check of this pipeline judged no\n' >&2
+    passed)
+      printf 'windlass: nothing is rolled back: the health check passed\n' >&2
       exit 0
+      ;;
+    '')
+      end 4 "nothing is rolled back: no health check of this pipeline has said anything" \
+        "a deploy that failed put the environment back itself; else decide, and run the rollback by hand"
       ;;
     *)
       end 4 "nothing is rolled back: the health check could not judge" \

@@ -117,12 +117,20 @@ impl Consumer {
     /// The tools as a folder of programs: each is the umbrella, which this test has been built with.
     fn tools(&self) {
         for tool in ["gate-check", "security-scan", "deploy", "health-verify", "rollback", "windlass"] {
-            let word = if tool == "windlass" { "" } else { tool };
-            let program = env!("CARGO_BIN_EXE_windlass");
-            self.write(&format!("bin/{tool}"), &format!("#!/bin/sh\nexec '{program}' {word} \"$@\"\n"));
-            let path = self.path("bin").join(tool);
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            self.tool_says(tool, &format!("{tool} {}", env!("CARGO_PKG_VERSION")));
         }
+    }
+
+    /// Puts a tool into that folder, which names itself so.
+    pub(crate) fn tool_says(&self, tool: &str, version: &str) {
+        let word = if tool == "windlass" { "" } else { tool };
+        let program = env!("CARGO_BIN_EXE_windlass");
+        let text = format!(
+            "#!/bin/sh\nif [ \"$*\" = --version ]; then echo '{version}'; exit; fi\nexec '{program}' {word} \"$@\"\n"
+        );
+        self.write(&format!("bin/{tool}"), &text);
+        let path = self.path("bin").join(tool);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs jobs, or the whole pipeline.
@@ -131,8 +139,11 @@ impl Consumer {
         let mut command = Command::new("gitlab-ci-local");
         command.args(["--shell-isolation", "--force-shell-executor", "--no-color", "--no-timestamps"]);
         command.args(words).current_dir(self.path("shop")).env_clear();
+        // A runner that has the tools on its PATH.
         #[expect(clippy::disallowed_methods, reason = "a test has no context; programs are where they are")]
-        command.env("PATH", std::env::var_os("PATH").unwrap());
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::iter::once(self.path("bin")).chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(path).unwrap());
         command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_COUNT", "2");
         for (index, from) in FROM.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{index}"), format!("url.{server}.insteadOf"));

@@ -7,4 +7,6 @@ mod consumer;
 mod flags;
 mod pipeline;
 mod runs;
+mod script;
+mod single;
 mod written;

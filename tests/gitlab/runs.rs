@@ -72,6 +72,8 @@ fn a_commit_reaches_production_by_hand_and_comes_back_when_it_is_not_healthy() {
         return;
     }
     let shop = shop("v1");
+    let whole = shop.run(&[]).is(1).says("production is when:manual, its needed by production-health");
+    whole.ran(&[]);
     shop.run(&["--needs", "staging-health", "told"]).is(0).ran(&[&TO_STAGING[..], &["told"]].concat());
     assert!(shop.answer("staging").contains("v1"));
     assert_eq!(shop.answer("production"), "nobody listens", "production waits for a person");
@@ -80,7 +82,8 @@ fn a_commit_reaches_production_by_hand_and_comes_back_when_it_is_not_healthy() {
     assert!(shop.answer("production").contains("v1"));
 
     shop.version("v2", "");
-    let all = shop.run(&["--needs", "--manual", "production", "production-health", "told"]).is(0);
+    let jobs = ["--needs", "--manual", "production", "production-health", "production-back", "told"];
+    let all = shop.run(&jobs).is(0);
     let all = all.ran(&[&TO_STAGING[..], &["production", "production-health", "told"]].concat());
     // What dev's job put out reached a later one.
     let status = shop.document("dev", ".windlass/dev/deploy.json");
