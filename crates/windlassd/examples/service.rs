@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,6 +41,7 @@ fn main() -> io::Result<()> {
         std::fs::write(file, child.id().to_string())?;
     }
     let facts = Arc::new(Facts {
+        deaf: AtomicBool::new(false),
         ready: AtomicBool::new(!arguments.iter().any(|word| word == "--unready")),
         name: std::env::var_os("NAME").and_then(|name| name.into_string().ok()).unwrap_or_default(),
         vars: std::env::vars_os()
@@ -53,17 +54,27 @@ fn main() -> io::Result<()> {
     });
     let port: u16 = value("--port").and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = TcpListener::bind(("127.0.0.1", port))?;
+    let address = listener.local_addr()?;
     for stream in listener.incoming() {
         let facts = Arc::clone(&facts);
         let stream = stream?;
+        if facts.deaf.load(Ordering::SeqCst) {
+            break;
+        }
         std::thread::spawn(move || {
-            let _ = serve(stream, &facts);
+            let _ = serve(stream, &facts, address);
         });
     }
-    Ok(())
+    drop(listener);
+    // It still runs, and what it has accepted goes on.
+    loop {
+        std::thread::park();
+    }
 }
 
 struct Facts {
+    /// Whether it accepts no more.
+    deaf: AtomicBool,
     ready: AtomicBool,
     name: String,
     vars: String,
@@ -88,7 +99,7 @@ fn claim(socket: &str, body: &str) -> io::Result<()> {
     write!(io::stdout(), "{answer}")
 }
 
-fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
+fn serve(stream: TcpStream, facts: &Facts, address: SocketAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut input = BufReader::new(stream);
@@ -175,6 +186,14 @@ fn serve(stream: TcpStream, facts: &Facts) -> io::Result<()> {
                 if query == "end" {
                     return Ok(());
                 }
+            }
+            "/deaf" => {
+                // Each wakes the thread that accepts, until it is told by the last that nobody does any more.
+                facts.deaf.store(true, Ordering::SeqCst);
+                while TcpStream::connect(address).is_ok() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                return out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             }
             "/exit" => std::process::exit(7),
             "/websocket" if head.headers.get("upgrade").is_some_and(|to| to == "websocket") => {

@@ -195,6 +195,9 @@ async fn ask(
     let is_one_way = request.body().is_end_stream() && upgrade == Upgrade::No;
     for tried in 0..count {
         let upstream = lane.upstreams[(turn + tried) % count];
+        if tried > 0 {
+            flight.shard().retries.up();
+        }
         set_host(&mut request, upstream);
         flight.asks(upstream.address);
         let outcome = if is_one_way {
@@ -217,7 +220,11 @@ async fn ask_one_way(
     flight: &Flight,
 ) -> Outcome {
     let idle = local.lines().take(upstream.id);
-    for way in [idle.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
+    let ways = [idle.map(Way::Idle), Some(Way::New)];
+    for (tried, way) in ways.into_iter().flatten().enumerate() {
+        if tried > 0 {
+            flight.shard().retries.up();
+        }
         let line = match way {
             Way::Idle(line) => Some(line),
             Way::New => connect(upstream).await.map(|stream| local.line(upstream.id, stream)),
@@ -226,7 +233,7 @@ async fn ask_one_way(
         match direct::ask(line, &request).await {
             Asked::Answered(response) => return Outcome::Answered(response.map(Source::Line)),
             Asked::Broken => return Outcome::Broken,
-            Asked::Unsent => flight.shard().retries.up(),
+            Asked::Unsent => {}
         }
     }
     Outcome::Unsent(Box::new(request))
@@ -239,7 +246,11 @@ async fn ask_both_ways(
     flight: &Flight,
 ) -> Outcome {
     let idle = local.pool().take(upstream.id);
-    for way in [idle.map(Way::Idle), Some(Way::New)].into_iter().flatten() {
+    let ways = [idle.map(Way::Idle), Some(Way::New)];
+    for (tried, way) in ways.into_iter().flatten().enumerate() {
+        if tried > 0 {
+            flight.shard().retries.up();
+        }
         let connection = match way {
             Way::Idle(connection) => Some(connection),
             Way::New => shake_hands(local, upstream).await,
@@ -254,7 +265,6 @@ async fn ask_both_ways(
                 None => return Outcome::Broken,
             },
         }
-        flight.shard().retries.up();
     }
     Outcome::Unsent(Box::new(request))
 }

@@ -182,6 +182,10 @@ fn request_line(line: &[u8]) -> Result<Version, Refusal> {
     if !is_token(method) || target.is_empty() || target.iter().any(u8::is_ascii_control) {
         return Err(BAD);
     }
+    // The parser behind us takes UTF-8, and nothing else that is not ASCII.
+    if std::str::from_utf8(target).is_err() {
+        return Err(BAD);
+    }
     match version {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),

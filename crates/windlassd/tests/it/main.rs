@@ -17,6 +17,7 @@ mod metrics;
 mod migrate;
 mod recovery;
 mod release;
+mod retries;
 mod rollouts;
 mod secrets;
 mod service;
