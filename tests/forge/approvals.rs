@@ -209,6 +209,8 @@ fn gitlab_tells_members_from_strangers_only_where_it_shows_the_group() {
         "/groups/shop%2Frelease" => json(200, r#"{ "id": 5 }"#),
         "/users?username=ana" => json(200, r#"[{ "id": 1, "username": "ana" }]"#),
         "/users?username=ben" => json(200, r#"[{ "id": 2, "username": "ben" }]"#),
+        "/users?username=cleo" => json(200, r#"[{ "id": 3, "username": "cleo" }]"#),
+        "/groups/shop%2Frelease/members/all/3" => json(200, r#"{ "id": 3, "state": "blocked" }"#),
         "/users?username=nobody" => json(200, "[]"),
         "/groups/shop%2Frelease/members/all/1" => {
             json(200, r#"{ "id": 1, "state": "active", "access_level": 30 }"#)
@@ -219,6 +221,7 @@ fn gitlab_tells_members_from_strangers_only_where_it_shows_the_group() {
         assert_eq!(forge.is_member("shop/release", "ana").await, Ok(true));
         assert_eq!(forge.is_member("shop/release", "ben").await, Ok(false));
         assert_eq!(forge.is_member("shop/release", "nobody").await, Ok(false));
+        assert_eq!(forge.is_member("shop/release", "cleo").await, Ok(false), "blocked");
         assert!(forge.is_member("hidden", "ana").await.unwrap_err().hint().contains("group"));
     });
 }

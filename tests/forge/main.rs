@@ -8,6 +8,7 @@
 
 mod approvals;
 mod doubtful;
+mod guards;
 mod limits;
 mod prism;
 mod proxies;

@@ -15,11 +15,14 @@ use windlass_target::host::Host;
 use windlass_target::host::control::Place;
 
 use crate::act::{self, Ran, Runner, Running};
+use crate::server::{Server, json};
 
 /// Every environment of the consumer's policies.
 const ENVIRONMENTS: [&str; 6] = ["dev", "staging", "production", "deployed", "watched", "returned"];
 
 pub(crate) struct Consumer {
+    /// GitHub's API: it takes any record of a deployment.
+    pub(crate) api: Server,
     folder: TempDir,
     mapping: Vec<String>,
     pub(crate) settings: Vec<String>,
@@ -33,7 +36,12 @@ impl Consumer {
             fs::create_dir_all(folder.path().join(name)).unwrap();
         }
         let mapping = act::export(&folder.path().join("export"));
-        let mut consumer = Self { folder, mapping, settings: Vec::new() };
+        let api = Server::start(|asked, _| match asked.method.as_str() {
+            "GET" => json(200, "[]"),
+            _ => json(201, r#"{ "id": 1 }"#),
+        });
+        let settings = vec!["--env".to_owned(), format!("GITHUB_API_URL={}", api.url())];
+        let mut consumer = Self { api, folder, mapping, settings };
         consumer.put_tools();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/github/consumer");
         act::copy(&source, &consumer.path("repo"));
@@ -45,7 +53,9 @@ impl Consumer {
         }
         let key = fs::read_to_string(consumer.path("keys/pipeline/windlass.key")).unwrap();
         consumer.set("--secret", "WINDLASS_SIGNING_KEY", &key);
-        consumer.set("--secret", "GITHUB_TOKEN", "a-token-that-nobody-asks-for");
+        // As `env: { GITHUB_TOKEN: "${{ github.token }}" }` of a caller hands it on.
+        consumer.set("--env", "GITHUB_TOKEN", "a-token-for-nobody-but-the-api");
+        consumer.set("--secret", "GITHUB_TOKEN", "a-token-for-nobody-but-the-api");
         consumer.set("--var", "WINDLASS_BIN", &consumer.path("tools").display().to_string());
         let store = consumer.path("store").display().to_string();
         for policy in ["windlass.yml", "outcomes.yml"] {

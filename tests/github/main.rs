@@ -4,6 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+#[path = "../forge/server.rs"]
+mod server;
+
 mod act;
 mod cancelled;
 mod consumer;

@@ -52,6 +52,9 @@ fn goes_from_commit_to_production(shop: &Consumer) {
     ran.jobs_are(&ALL);
     assert_eq!(ran.code, Some(0), "{}", ran.log);
     shop.serves(&[("dev", "v1 is well"), ("staging", "v1 is well"), ("production", "v1 is well")]);
+    // Each environment is recorded: begun, under way, live.
+    let records = shop.api.lines().into_iter().filter(|line| line.starts_with("POST "));
+    assert_eq!(records.count(), 9, "{:?}", shop.api.lines());
     // Outputs reach the caller's later job.
     let after = shop.stored("after");
     let words: Vec<&str> = after.split_whitespace().collect();
