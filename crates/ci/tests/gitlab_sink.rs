@@ -3,7 +3,6 @@
 //!
 //! Source of its readers: `lib/gitlab/ci/ansi2json/converter.rb` for sections, and
 //! `app/services/ci/parse_dotenv_artifact_service.rb` for dotenv, of GitLab.
-#![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -278,7 +278,7 @@ impl Driver for World {
                 }
                 Step::Shift { weights, .. } => {
                     let before = std::mem::replace(&mut state.weights, weights.clone());
-                    let is_left = |revision| !weights.0.get(revision).is_some_and(|weight| *weight > 0);
+                    let is_left = |revision| weights.0.get(revision).is_none_or(|weight| *weight == 0);
                     state.in_flight |=
                         before.0.iter().any(|(revision, weight)| *weight > 0 && is_left(revision));
                 }
