@@ -17,7 +17,9 @@
 # Kept to what bash 3.2 knows, which macOS still ships.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# No program is started before it is needed: each costs a millisecond or more in every step.
+here=${BASH_SOURCE[0]%/*}
+if [ "$here" = "${BASH_SOURCE[0]}" ]; then here=.; fi
 manifest=$here/manifest
 work=
 
@@ -50,8 +52,15 @@ word() { # NAME VALUE ALLOWED...
 }
 
 [ -r "$manifest" ] || fail "there is no manifest beside $here/run.sh" "refer to a released version of this action"
-version=$(sed -n 's/^version //p' "$manifest")
-repository=$(sed -n 's/^repository //p' "$manifest")
+version='' repository='' promises=''
+while read -r kind value file; do
+  case $kind in
+    version) version=$value ;;
+    repository) repository=$value ;;
+    sha256) promises="$promises$file $value
+" ;;
+  esac
+done <"$manifest"
 attestation=${WINDLASS_ATTESTATION:-auto}
 build=${WINDLASS_BUILD:-false}
 word attestation "$attestation" auto require off
@@ -65,32 +74,67 @@ case $tool in
 esac
 
 suffix=
-case $(uname -s) in
-  Linux) system=unknown-linux-musl ;;
-  Darwin) system=apple-darwin ;;
+machine=$(uname -sm)
+case $machine in
+  Linux\ *) system=unknown-linux-musl ;;
+  Darwin\ *) system=apple-darwin ;;
   MINGW* | MSYS* | CYGWIN*) system=pc-windows-msvc suffix=.exe ;;
-  *) system=$(uname -s) ;;
+  *) system=${machine%% *} ;;
 esac
-case $(uname -m) in
-  x86_64 | amd64) target=x86_64-$system ;;
-  aarch64 | arm64) target=aarch64-$system ;;
-  *) target=$(uname -m)-$system ;;
+case $machine in
+  *\ x86_64 | *\ amd64) target=x86_64-$system ;;
+  *\ aarch64 | *\ arm64) target=aarch64-$system ;;
+  *) target=${machine##* }-$system ;;
 esac
 archive=windlass-$version-$target.tar.gz
 
-# The sha256 that the manifest names for a file, or nothing.
-promised() { awk -v file="$target/$1" '$1 == "sha256" && $3 == file { print $2 }' "$manifest"; }
+# Puts the sha256 that the manifest names for a file into `promise`, or nothing.
+promised() { # FILE
+  local file value
+  promise=
+  while read -r file value; do
+    if [ "$file" = "$target/$1" ]; then promise=$value; fi
+  done <<PROMISES
+$promises
+PROMISES
+}
 
-hash_of() {
-  if command -v sha256sum >/dev/null 2>&1; then
-    sha256sum <"$1" | cut -d' ' -f1
+# Puts the names of all tools of this target into `tools`.
+all_tools() {
+  local file value
+  tools=
+  while read -r file value; do
+    case $file in "$target/$archive" | '') ;; "$target"/*) tools="$tools ${file#"$target"/}" ;; esac
+  done <<PROMISES
+$promises
+PROMISES
+}
+
+# The sha256 of files, a line each that begins with it. openssl first: it uses what the processor has for this.
+hashes_of() { # FILE...
+  if command -v openssl >/dev/null 2>&1; then
+    openssl dgst -sha256 -r "$@"
+  elif command -v sha256sum >/dev/null 2>&1; then
+    sha256sum "$@"
   elif command -v shasum >/dev/null 2>&1; then
-    shasum -a 256 <"$1" | cut -d' ' -f1
-  elif command -v openssl >/dev/null 2>&1; then
-    openssl dgst -sha256 <"$1" | sed 's/^.*= *//'
+    shasum -a 256 "$@"
   else
-    fail "nothing here can take a sha256" "install one of sha256sum, shasum and openssl"
+    fail "nothing here can take a sha256" "install one of openssl, sha256sum and shasum"
   fi
+}
+
+# Whether each of these files of a folder has the sha256 that was promised; none that nobody promised.
+are_released() { # FOLDER FILE...
+  local folder=$1 one seen
+  shift
+  # Their own names only: one with a backslash would be written with another before its line.
+  seen=$(cd "$folder" && hashes_of "$@") || return 1
+  for one in "$@"; do
+    promised "$one"
+    if [ -z "$promise" ] || [ "${seen%%[ *]*}" != "$promise" ]; then return 1; fi
+    seen=${seen#*
+}
+  done
 }
 
 # Ends this script in the tool of a folder.
@@ -106,14 +150,20 @@ become() { # FOLDER ARGUMENT...
   exec "$folder/$tool$suffix" "$@"
 }
 
-# Whether a folder of the cache is whole, and every tool in it is the one that was released.
-is_whole() {
-  local one
+# Whether a folder of the cache is whole, and what is going to be run is what was released: the tool itself, the agent that it
+# may start, and for a later step's PATH every tool.
+is_whole() { # FOLDER
+  local one tools
   [ -e "$1/.complete" ] || return 1
-  for one in "$tool" windlass windlassd; do
-    [ -f "$1/$one$suffix" ] || return 1
-    [ "$(hash_of "$1/$one$suffix")" = "$(promised "$one$suffix")" ] || return 1
-  done
+  case $tool in
+    deploy | rollback) tools=" $tool$suffix windlassd$suffix" ;;
+    windlass) all_tools ;;
+    *) tools=" $tool$suffix" ;;
+  esac
+  [ -n "$tools" ] || return 1
+  for one in $tools; do [ -f "$1/$one" ] || return 1; done
+  # shellcheck disable=SC2086 # names of tools hold no blanks
+  are_released "$1" $tools
 }
 
 # Gets a URL into a file. 0: got; 1: the server has no such file; 2: it could not be asked.
@@ -151,7 +201,8 @@ download() { # BASE
     if [ "$try" -lt 3 ]; then sleep "${WINDLASS_RETRY_PAUSE:-$((try * 3))}"; fi
   done
   if [ "$code" -ne 0 ]; then return 1; fi
-  seen=$(hash_of "$work/$archive")
+  seen=$(hashes_of <"$work/$archive")
+  seen=${seen%%[ *]*}
   if [ "$seen" != "$wanted" ]; then
     if is_html "$work/$archive"; then
       fail "$url answers with a web page, not with the archive" \
@@ -183,7 +234,7 @@ attest() {
 
 # Puts the checked archive where later steps find it. Two steps may do so at once: the first one's stays.
 install() { # BASE
-  local base=$1 folder=$1/$target staging one
+  local base=$1 folder=$1/$target staging tools
   mkdir -p "$base" 2>/dev/null && [ -w "$base" ] || return 1
   staging=$(mktemp -d "$base/.windlass.XXXXXX") || return 1
   # A full disk leaves no half a cache: the mark comes last, and the folder gets its name whole.
@@ -191,12 +242,12 @@ install() { # BASE
     rm -rf "$staging"
     return 1
   fi
-  for one in "$tool" windlass windlassd; do
-    if [ "$(hash_of "$staging/$one$suffix")" != "$(promised "$one$suffix")" ]; then
-      rm -rf "$staging"
-      fail "the archive's $one is not the one that was released" "report it: nothing of it was run"
-    fi
-  done
+  all_tools
+  # shellcheck disable=SC2086 # names of tools hold no blanks
+  if [ -z "$tools" ] || ! are_released "$staging" $tools; then
+    rm -rf "$staging"
+    fail "the archive's tools are not the ones that were released" "report it: nothing of it was run"
+  fi
   : >"$staging/.complete"
   if [ -d "$folder" ] && ! is_whole "$folder"; then
     # Left half made, or altered: out of the way in one step, so that nobody meets it half removed.
@@ -224,7 +275,8 @@ if [ -n "$found" ] && [ -x "$found" ] && [ "$("$found" --version 2>/dev/null)" =
   become "$(cd "$(dirname "$found")" && pwd)" "$@"
 fi
 
-wanted=$(promised "$archive")
+promised "$archive"
+wanted=$promise
 if [ -n "$wanted" ]; then
   # 3
   cache=${RUNNER_TOOL_CACHE:-${AGENT_TOOLSDIRECTORY:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}}}/windlass/$version

@@ -4,6 +4,7 @@
 
 mod flags;
 mod mirror;
+mod release;
 mod written;
 
 use std::fs;
@@ -176,6 +177,26 @@ fn a_cache_that_was_altered_or_is_half_made_is_fetched_again() {
     fs::remove_file(place.cached().join(".complete")).unwrap();
     ran(&place.from(&mirror).output().unwrap(), "released");
     assert_eq!(mirror.asked(), 3);
+    // The agent, which a deploy may start.
+    tool_at(&place.cached().join("windlassd"), "altered", VERSION);
+    ran(&place.from(&mirror).output().unwrap(), "released");
+    assert_eq!(mirror.asked(), 4);
+}
+
+#[test]
+fn a_folder_for_path_is_handed_out_only_when_every_tool_in_it_is_the_released_one() {
+    let place = Place::new();
+    let mirror = Mirror::start(Says::whole(&place.archive));
+    ran(&place.from(&mirror).output().unwrap(), "released");
+    tool_at(&place.cached().join("windlass"), "altered", VERSION);
+    // A step does not run the umbrella.
+    ran(&place.from(&mirror).output().unwrap(), "released");
+    assert_eq!(mirror.asked(), 1);
+    let mut setup = place.script("bash", &["--path"]);
+    let folder = setup.env("WINDLASS_MIRROR", mirror.url()).output().unwrap();
+    assert_eq!(String::from_utf8(folder.stdout).unwrap().trim(), place.cached().to_str().unwrap());
+    assert_eq!(mirror.asked(), 2);
+    assert!(!fs::read_to_string(place.cached().join("windlass")).unwrap().contains("altered"));
 }
 
 #[test]

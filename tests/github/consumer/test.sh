@@ -1,3 +1,5 @@
+#!/bin/sh
+# Writes a report as a test runner does.
 mkdir -p reports .kept
 python3 - >reports/junit.xml <<'TEST'
 import shop
