@@ -17,6 +17,8 @@
 
 #[path = "sweep/cases.rs"]
 mod cases;
+#[path = "sweep/faults.rs"]
+mod faults;
 #[path = "sweep/lane.rs"]
 mod lane;
 #[path = "sweep/processes.rs"]
@@ -34,7 +36,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use self::cases::{Case, Random, pick};
+use self::cases::{Case, Random, Wanted, pick};
+use self::faults::Fault;
 use self::lane::{Lane, Run};
 use self::proxy::{Kill, Killed, Side, Victim};
 use self::scenario::{Scenario, Tool};
@@ -80,6 +83,42 @@ fn one_further_run_converges_after_a_kill_anywhere() {
     let agents = killed.iter().filter(|killed| killed.victim == Victim::Agent).count();
     assert!(killed.len() >= picked.len() && agents >= 20, "{} kills, {agents} of the agent", killed.len());
     check_coverage(&found, &killed);
+}
+
+#[test]
+fn one_further_run_converges_after_a_fault_of_the_disk_or_the_ledger_anywhere() {
+    let (wanted, seed) = cases::asked();
+    let started = Instant::now();
+    let mut random = Random(seed);
+    let mut lane = Lane::on_a_small_disk().unwrap_or_else(|| {
+        eprintln!("skipped: faults of a disk; a file system of its own needs root");
+        Lane::start()
+    });
+    let has_disk = lane.has_disk();
+    let mut codes: BTreeMap<String, Vec<Option<i32>>> = BTreeMap::new();
+    for name in ["canary", "canary, refused"] {
+        let scenario = scenario::ALL.into_iter().find(|scenario| scenario.name == name).unwrap();
+        let mutations = lane.mutations(scenario).len();
+        for fault in [Fault::Full, Fault::ReadOnly, Fault::ReadOnlyAtStart, Fault::Torn, Fault::Corrupted] {
+            let places: Vec<usize> = match wanted {
+                _ if fault.needs_disk() && !has_disk => continue,
+                Wanted::All => (0..mutations).collect(),
+                Wanted::AtLeast(_) => (0..2).map(|_| random.below(mutations)).collect(),
+            };
+            for at in places {
+                let code = faults::strike(&mut lane, scenario, fault, at);
+                codes.entry(format!("{fault:?}")).or_default().push(code);
+            }
+        }
+    }
+    println!(
+        "sweep: faults, and how the runs ended that met them: {codes:?}, in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
+    // A fault that no run notices shows nothing.
+    for fault in [Fault::Full, Fault::ReadOnly].into_iter().filter(|_| has_disk) {
+        assert!(codes[&format!("{fault:?}")].contains(&Some(3)), "nobody noticed {fault:?}: {codes:?}");
+    }
 }
 
 /// Has the lanes do so many pieces of work, whichever is free the next.

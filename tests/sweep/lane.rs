@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use windlass_domain::release::Sequence;
 use windlass_target::host::control::{AgentState, SOCKET};
 
+use crate::faults::{Disk, Fault};
 use crate::processes;
 use crate::proxy::{Kill, Killed, Proxy, Victim, Watch, ask};
 use crate::scenario::{Ends, PLAIN, Release, Scenario, Tool};
@@ -34,6 +35,8 @@ pub(crate) struct Run {
 
 /// An environment with a live release. Whatever it started ends with it.
 pub(crate) struct Lane {
+    /// What its root lies on, where that is a file system of its own: gone before the folder is.
+    disk: Option<Disk>,
     folder: TempDir,
     port: u16,
     proxy: Proxy,
@@ -51,14 +54,25 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("wlsw").tempdir().unwrap();
-        for name in ["root", "shop/dist/bin"] {
-            fs::create_dir_all(folder.path().join(name)).unwrap();
-        }
+        Self::begin(new_folder(), None)
+    }
+
+    /// One whose root is a small file system; `None` where this process may not mount one.
+    pub(crate) fn on_a_small_disk() -> Option<Self> {
+        let folder = new_folder();
+        let disk = Disk::on(&folder.path().join("root"))?;
+        Some(Self::begin(folder, Some(disk)))
+    }
+
+    pub(crate) const fn has_disk(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    fn begin(folder: TempDir, disk: Option<Disk>) -> Self {
         let root = folder.path().join("root");
         let proxy = Proxy {
             control: root.join(SOCKET),
-            agent: folder.path().join("agent.sock"),
+            agent: root.join("aside.sock"),
             own: folder.path().join("proxy.sock"),
             revisions: root.join("revisions"),
         };
@@ -66,6 +80,7 @@ impl Lane {
         proxy.clone().start(Arc::clone(&watch));
         let port = free_port();
         let mut lane = Self {
+            disk,
             folder,
             port,
             proxy,
@@ -115,7 +130,7 @@ impl Lane {
         let mut kills: Vec<Killed> = Vec::new();
         let back_to = self.history().before_live();
         for run in runs {
-            let (status, killed, told) = self.run(run, back_to);
+            let (status, killed, told) = self.run(run, back_to, None);
             let case = format!("{run:?} of {runs:?} after {before}; killed: {kills:?}\n{told}");
             if let Some(killed) = killed {
                 self.check_killed(&killed, status, &case);
@@ -143,6 +158,37 @@ impl Lane {
         kills
     }
 
+    /// A run in which somebody is killed, and no other after it.
+    pub(crate) fn killed(&mut self, run: &Run) {
+        let (status, killed, told) = self.run(run, None, None);
+        let killed = killed.unwrap_or_else(|| panic!("nobody was killed in {run:?}: {told}"));
+        self.check_killed(&killed, status, &told);
+    }
+
+    /// A run that meets a fault at one of its mutations.
+    pub(crate) fn struck(&mut self, run: &Run, fault: Fault, at: usize) -> (ExitStatus, String) {
+        self.ensure_agent();
+        self.proxy.stand_between();
+        let (status, _, told) = self.run(run, None, Some((at, fault)));
+        (status, told)
+    }
+
+    /// Ends the lease that a run could not give back: the agent sees that the run's process is gone, but here the process
+    /// that it knows is this test.
+    pub(crate) fn end_lease(&self) {
+        if let Some(claim) = self.watch.lock().unwrap().claim.clone() {
+            // Where it is over already, that is refused.
+            let _ = self.proxy.lapse(claim);
+        }
+        await_that("the lease expires", || self.state().lease.is_none());
+    }
+
+    /// A run that does not get anywhere.
+    pub(crate) fn tried(&mut self, run: &Run) -> (ExitStatus, String) {
+        let (status, _, told) = self.run(run, None, None);
+        (status, told)
+    }
+
     /// How a killed run ends, and that what it ran lives on.
     fn check_killed(&mut self, killed: &Killed, status: ExitStatus, case: &str) {
         match killed.victim {
@@ -162,7 +208,12 @@ impl Lane {
     }
 
     /// Runs the tool to its end, or to where somebody is killed. A rollback goes to the same release each time.
-    fn run(&mut self, run: &Run, back_to: Option<Sequence>) -> (ExitStatus, Option<Killed>, String) {
+    fn run(
+        &mut self,
+        run: &Run,
+        back_to: Option<Sequence>,
+        fault: Option<(usize, Fault)>,
+    ) -> (ExitStatus, Option<Killed>, String) {
         self.runs += 1;
         self.lay_out(&run.release);
         if run.kill.is_some() {
@@ -189,7 +240,7 @@ impl Lane {
                 .spawn()
                 .unwrap();
             let tool = Some(Pid::from_child(&child));
-            *watch = Watch { tool, agent, kill: run.kill, ..Watch::default() };
+            *watch = Watch { tool, agent, kill: run.kill, fault, ..Watch::default() };
             child
         };
         let started = Instant::now();
@@ -222,7 +273,7 @@ impl Lane {
     }
 
     /// The agent, started by this test where a kill has left none: a service manager would.
-    fn ensure_agent(&mut self) {
+    pub(crate) fn ensure_agent(&mut self) {
         if self.try_state().is_some() {
             return;
         }
@@ -258,14 +309,25 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.ensure_agent();
-        let pid = Pid::from_raw(self.state().pid.cast_signed()).unwrap();
+        // A test that failed may leave an agent that answers nobody.
+        if self.try_state().is_none() && !std::thread::panicking() {
+            self.ensure_agent();
+        }
+        let Some(state) = self.try_state() else { return };
         let _ = ask(self.proxy.to_agent(), "POST", "/v1/shutdown", br#"{"stop_instances":true}"#);
-        processes::await_end(pid);
+        processes::await_end(Pid::from_raw(state.pid.cast_signed()).unwrap());
         if let Some(mut agent) = self.agent.take() {
             let _ = agent.wait();
         }
     }
+}
+
+fn new_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("wlsw").tempdir().unwrap();
+    for name in ["root", "shop/dist/bin"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    folder
 }
 
 /// The umbrella, with nothing of this process's environment but the path.

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use windlass_target::host::control::{Apply, Claim};
 
+use crate::faults::Fault;
 use crate::processes::{self, Instance};
 
 /// How long the lease of a killed run still lasts, in milliseconds.
@@ -67,6 +68,8 @@ pub(crate) struct Watch {
     pub(crate) agent: Option<Pid>,
     /// Where one of them shall be killed.
     pub(crate) kill: Option<Kill>,
+    /// What fails at which mutation, before its effect.
+    pub(crate) fault: Option<(usize, Fault)>,
     /// The mutations that it has sent.
     pub(crate) sent: Vec<String>,
     /// Where one was killed.
@@ -118,7 +121,11 @@ impl Proxy {
 
     fn pass_on(&self, mut caller: UnixStream, watch: &Mutex<Watch>) -> io::Result<()> {
         let request = message(&mut caller)?;
-        let Some((kill, what)) = due(&request, watch) else {
+        let due = due(&request, watch);
+        if let Some(fault) = due.fault {
+            fault.begin(self.control.parent().unwrap());
+        }
+        let Some((kill, what)) = due.kill else {
             let mut stream = UnixStream::connect(&self.agent)?;
             stream.write_all(&request)?;
             return caller.write_all(&message(&mut stream)?);
@@ -164,37 +171,51 @@ impl Proxy {
     ///
     /// The agent voids the lease of a process that is gone, but the process that it sees is this test. So the run's last
     /// renewal, which may come at any moment, comes now and asks for little: then the lease really expires.
-    fn lapse(&self, claim: Claim) -> io::Result<()> {
+    pub(crate) fn lapse(&self, claim: Claim) -> io::Result<()> {
         let renewal = serde_json::to_vec(&Claim { ttl_ms: LAPSE, ..claim }).unwrap();
         ask(&self.agent, "POST", "/v1/claim", &renewal).map(drop)
     }
 }
 
-/// Notes a request; says who dies at it, if anybody does, and what it asks for.
-fn due(request: &[u8], watch: &Mutex<Watch>) -> Option<(Kill, String)> {
+/// What befalls at a request.
+#[derive(Debug, Default)]
+struct Due {
+    fault: Option<Fault>,
+    /// Who dies, and what was asked for.
+    kill: Option<(Kill, String)>,
+}
+
+/// Notes a request; says what befalls at it.
+fn due(request: &[u8], watch: &Mutex<Watch>) -> Due {
+    let mut watch = watch.lock().unwrap();
+    let Some(what) = mutation(request, &mut watch) else { return Due::default() };
+    let index = watch.sent.len();
+    watch.sent.push(what.clone());
+    let fault = watch.fault.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
+    Due { fault, kill: watch.kill.filter(|kill| kill.at == index).map(|kill| (kill, what)) }
+}
+
+/// What a request changes, if anything; notes a claim.
+fn mutation(request: &[u8], watch: &mut Watch) -> Option<String> {
     let end = head_end(request)?;
     let line = String::from_utf8_lossy(&request[..end]).lines().next()?.to_owned();
     let body = &request[end..];
-    let mut watch = watch.lock().unwrap();
-    let what = match line.strip_suffix(" HTTP/1.1")? {
+    match line.strip_suffix(" HTTP/1.1")? {
         "POST /v1/claim" => {
             watch.claim = serde_json::from_slice(body).ok();
-            return None;
+            None
         }
-        "POST /v1/configure" => "configure".to_owned(),
+        "POST /v1/configure" => Some("configure".to_owned()),
         "POST /v1/apply" => {
             let apply: Apply = serde_json::from_slice(body).unwrap();
-            format!("apply {}", apply.step.word())
+            Some(format!("apply {}", apply.step.word()))
         }
         "POST /v1/journal" => {
             let append: Value = serde_json::from_slice(body).unwrap();
-            format!("journal {}", append["events"][0]["event"].as_str().unwrap())
+            Some(format!("journal {}", append["events"][0]["event"].as_str().unwrap()))
         }
-        _ => return None,
-    };
-    let index = watch.sent.len();
-    watch.sent.push(what.clone());
-    watch.kill.filter(|kill| kill.at == index).map(|kill| (kill, what))
+        _ => None,
+    }
 }
 
 /// Asks the agent itself; the body of a successful answer.

@@ -47,6 +47,11 @@ impl Lane {
         self.labels.insert(live, self.live.clone());
     }
 
+    /// Whatever became of the run, clients are answered.
+    pub(crate) fn serves(&self, case: &str) {
+        answering(self.state().listening.as_deref().unwrap(), case);
+    }
+
     /// What served when the agent was killed serves on, without it.
     pub(crate) fn check_alive(&self, killed: &Killed, case: &str) {
         if matches!(killed.side, Side::During(_)) {

@@ -29,6 +29,26 @@ impl Own {
         Ok(Self { path: path.to_owned(), rule, file, length, calm: 0 })
     }
 
+    /// Writes all of it or, where that fails, nothing: a line that is cut off would spoil the next one, too.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match self.file.write(&bytes[done..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => done += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if done > 0 {
+                        let length = self.file.metadata()?.len();
+                        self.file.set_len(length.saturating_sub(done as u64))?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn is_due(&mut self) -> io::Result<bool> {
         if self.length == 0 {
             return Ok(false);
@@ -47,7 +67,7 @@ impl Write for Own {
             aside::put(&self.path, &self.path, self.rule.keep)?;
             *self = Self::open(&self.path, self.rule)?;
         }
-        self.file.write_all(bytes)?;
+        self.append(bytes)?;
         self.length += bytes.len() as u64;
         Ok(bytes.len())
     }
