@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 
+#[path = "races/clocks.rs"]
+mod clocks;
 #[path = "release/project.rs"]
 #[expect(dead_code, reason = "another test's project, of which this needs less")]
 mod project;
