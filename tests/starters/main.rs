@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where its set-up does")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod agent;
 mod project;
 mod read;
 mod steps;

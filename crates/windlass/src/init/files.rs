@@ -40,12 +40,12 @@ pub(super) const COMMON: [Template<'static>; 3] = [
     },
     Template {
         path: "windlass/build.sh",
-        text: include_str!("../../../../templates/starters/build.sh"),
+        text: include_str!("../../../../templates/starters/build.sh.in"),
         owner: Owner::You,
     },
     Template {
         path: "windlass/test.sh",
-        text: include_str!("../../../../templates/starters/test.sh"),
+        text: include_str!("../../../../templates/starters/test.sh.in"),
         owner: Owner::You,
     },
 ];

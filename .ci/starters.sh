@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# What `windlass init` writes, held against the schemas and linters of those who read it, and the scripts of the stacks run.
+#
+#   starters.sh WINDLASS FOLDER
+#
+# FOLDER may be used for caches. On PATH: check-jsonschema, yamllint, actionlint, zizmor, shellcheck, npm-groovy-lint, pytest, node,
+# npm, go, cargo, cargo-nextest. Any finding is a failure.
+set -euo pipefail
+
+windlass=$(realpath "$1")
+mkdir -p "$2"
+cache=$(realpath "$2")
+rules=$(realpath .yamllint.yml)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The pipeline of one system, in a repository of its own; prints where it is.
+pipeline() {
+  local folder="$work/$1" told
+  mkdir "$folder"
+  git -C "$folder" init -q -b main
+  printf '[package]\nname = "shop"\n' >"$folder/Cargo.toml"
+  told=$(cd "$folder" && "$windlass" init --yes --ci "$1")
+  printf '%s/%s\n' "$folder" "$(sed -n 's/^wrote //p' <<<"$told" | tail -n 1)"
+}
+
+fits() { # SCHEMA FILE [FLAG]...
+  local schema=$1 file=$2
+  shift 2
+  check-jsonschema --quiet --builtin-schema "vendor.$schema" "$@" "$file"
+  yamllint --config-file "$rules" --strict "$file"
+}
+
+github=$(pipeline github)
+fits github-workflows "$github"
+zizmor --offline --pedantic --color=never --no-progress --quiet "$github"
+# The label is the starter's own word, which actionlint cannot know.
+actionlint -ignore 'label "windlass" is unknown' -shellcheck "$(command -v shellcheck)" "$github"
+fits gitlab-ci "$(pipeline gitlab)"
+fits circle-ci "$(pipeline circleci)"
+fits azure-pipelines "$(pipeline azure)" --regex-variant nonunicode
+fits buildkite "$(pipeline buildkite)"
+fits woodpecker-ci "$(pipeline woodpecker)"
+jenkins=$(pipeline jenkins)
+mkdir "$work/groovy"
+cp "$jenkins" "$work/groovy/Jenkinsfile"
+(cd "$work/groovy" && npm-groovy-lint --noserver --failon error --loglevel error . >"$work/groovy.log" 2>&1) || {
+  cat "$work/groovy.log"
+  exit 1
+}
+echo "seven pipelines fit their schemas, and their linters find nothing"
+
+# A repository of each stack, as small as it can be.
+sample() { # STACK
+  local folder="$work/stack-$1"
+  mkdir "$folder"
+  cd "$folder"
+  case $1 in
+    python)
+      printf '[project]\nname = "shop"\n' >pyproject.toml
+      printf 'def answer():\n    return 42\n' >app.py
+      printf 'import app\n\n\ndef test_it_answers():\n    assert app.answer() == 42\n' >test_app.py
+      ;;
+    node)
+      printf '{"name":"shop","version":"1.0.0","scripts":{"build":"mkdir -p dist && echo built >dist/built"}}\n' >package.json
+      printf '{"name":"shop","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"shop","version":"1.0.0"}}}\n' \
+        >package-lock.json
+      printf "require('node:test').test('it answers', () => {});\n" >shop.test.js
+      ;;
+    go)
+      printf 'module example.org/shop\n\ngo 1.21\n' >go.mod
+      printf 'package main\n\nfunc main() {}\n' >main.go
+      printf 'package main\n\nimport "testing"\n\nfunc TestItAnswers(t *testing.T) {}\n' >main_test.go
+      ;;
+    rust)
+      mkdir src
+      printf '[package]\nname = "shop"\nversion = "1.0.0"\nedition = "2021"\n' >Cargo.toml
+      printf 'version = 3\n\n[[package]]\nname = "shop"\nversion = "1.0.0"\n' >Cargo.lock
+      printf 'fn main() {}\n\n#[test]\nfn it_answers() {}\n' >src/main.rs
+      ;;
+    java-maven) touch pom.xml ;;
+    java-gradle) touch build.gradle ;;
+    container) touch Dockerfile ;;
+    unknown) touch notes ;;
+  esac
+  "$windlass" init --yes --ci none >"$work/told"
+}
+
+for stack in python node go rust java-maven java-gradle container unknown; do
+  sample "$stack"
+  shellcheck --severity=info windlass/build.sh windlass/test.sh
+  case $stack in
+    # What these need is not installed for a check: their scripts are linted, and run nowhere here.
+    java-maven | java-gradle | container) continue ;;
+    go)
+      if ! command -v go >/dev/null; then
+        echo "go: not here, so its scripts are linted and not run"
+        continue
+      fi
+      ;;
+    unknown)
+      if sh windlass/build.sh 2>/dev/null || sh windlass/test.sh 2>/dev/null; then
+        echo "$stack: a script that nobody wrote yet passes" >&2
+        exit 1
+      fi
+      continue
+      ;;
+  esac
+  for script in build test; do
+    BUILD_CACHE="$cache/$stack" sh "windlass/$script.sh" >"$work/log" 2>&1 || {
+      echo "$stack: windlass/$script.sh failed" >&2
+      cat "$work/log" >&2
+      exit 1
+    }
+  done
+  # What was built is there, and the gate reads one passed test.
+  [ -n "$(find dist -type f)" ]
+  [ "$stack" != node ] || [ -f dist/dist/built ]
+  "$windlass" gate-check read reports/junit.xml | grep -q '1 tests: 0 failed' || {
+    echo "$stack: the gate reads no test in reports/junit.xml" >&2
+    exit 1
+  }
+done
+echo "the scripts of the stacks that can be run here build, test and are read"
