@@ -85,7 +85,9 @@ impl Peer {
         }
         let name = host.to_str().unwrap_or_default();
         let said = HeaderValue::try_from(format!("for={node};host=\"{name}\";proto={scheme}")).ok()?;
-        self.last.replace(Some((host.clone(), said.clone())));
+        // A copy: the value itself holds on to all that was read with it.
+        let last = HeaderValue::from_bytes(host.as_bytes()).ok()?;
+        self.last.replace(Some((last, said.clone())));
         Some(said)
     }
 
@@ -338,6 +340,17 @@ mod tests {
         assert_eq!(parts.headers["x-forwarded-proto"], "http");
         assert_eq!(parts.headers["forwarded"], "for=203.0.113.7;host=\"shop.example\";proto=http");
         assert_eq!(parts.headers["host"], "shop.example");
+    }
+
+    #[test]
+    fn what_was_said_of_one_host_is_not_said_of_the_next() {
+        let peer = Peer::new("203.0.113.7".parse().unwrap(), Scheme::Http);
+        for host in ["a", "a", "b", "a"] {
+            let (mut parts, ()) = Request::get("/").header("host", host).body(()).unwrap().into_parts();
+            to_service(&mut parts, &peer).expect("served");
+            let said = format!("for=203.0.113.7;host=\"{host}\";proto=http");
+            assert_eq!(parts.headers["forwarded"], said.as_str());
+        }
     }
 
     #[test]
