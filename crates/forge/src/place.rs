@@ -119,10 +119,12 @@ fn github(vars: &Vars) -> Option<Place> {
 fn gitlab(vars: &Vars) -> Option<Place> {
     let project = vars.get("CI_PROJECT_ID").or_else(|| vars.get("CI_PROJECT_PATH"))?;
     let api = vars.get("CI_API_V4_URL").map_or("https://gitlab.com/api/v4", String::as_str);
+    // Jobs that prepare, verify or access an environment make no record, nor does one that stops it.
+    let records = vars.get("CI_ENVIRONMENT_ACTION").is_none_or(|action| action == "start");
     Some(Place {
         run: vars.get("CI_JOB_ID").cloned(),
         log: vars.get("CI_JOB_URL").cloned(),
-        environment: vars.get("CI_ENVIRONMENT_NAME").cloned(),
+        environment: vars.get("CI_ENVIRONMENT_NAME").filter(|_| records).cloned(),
         ..bare(Kind::Gitlab, api, project, token(vars, GITLAB_TOKENS))
     })
 }
@@ -265,6 +267,20 @@ mod tests {
         assert!(!format!("{place:?}").contains("s3cret"), "{place:?}");
         let job = [("GITLAB_CI", "true"), ("CI_PROJECT_ID", "7"), ("CI_JOB_TOKEN", "glcbt")];
         assert_eq!(Place::find(&vars(&job), None).unwrap().token.unwrap().variable, "CI_JOB_TOKEN");
+    }
+
+    #[test]
+    fn gitlab_makes_a_record_only_for_a_job_that_starts_an_environment() {
+        let records = |action: Option<&str>| {
+            let job = [("GITLAB_CI", "true"), ("CI_PROJECT_ID", "7"), ("CI_ENVIRONMENT_NAME", "staging")];
+            let mut vars = vars(&job);
+            vars.extend(action.map(|action| ("CI_ENVIRONMENT_ACTION".to_owned(), action.to_owned())));
+            Place::find(&vars, None).unwrap().environment.is_some()
+        };
+        assert!(records(None) && records(Some("start")));
+        for action in ["prepare", "verify", "access", "stop"] {
+            assert!(!records(Some(action)), "{action}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Deployment records: made, marked, and the environment's URL.
 //!
-//! A job with `environment:` makes GitLab write a record itself, and CI_ENVIRONMENT_NAME says so. A record has no place
-//! for the address of a log: it is in the environment's page only where a job of GitLab's made the record.
+//! A job with `environment:` whose action is `start` makes GitLab write a record itself, and CI_ENVIRONMENT_NAME says
+//! so. A record has no place for the address of a log: it is in the environment's page only where a job of GitLab's made
+//! the record.
 
 use reqwest::Method;
 use serde::Deserialize;
