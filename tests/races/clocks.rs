@@ -135,10 +135,12 @@ fn jumped(project: &Project, agent: &Agent, label: &str, tool_to: &str, agent_to
     clock.rules(&mut command);
     let mut run = command.spawn().unwrap();
     let root = project.path("state");
-    until("it has shifted", || {
-        let is_there = open_is(&root, |open| has_done(open, |step| matches!(step, Step::Shift { .. })));
-        is_there || run.try_wait().unwrap().is_some()
+    until("it is watched", || {
+        let is_watched = open_is(&root, |open| matches!(open.step(), Some(Step::Verify { .. })));
+        is_watched || run.try_wait().unwrap().is_some()
     });
+    // Into the bake: a jump before its beginning would show nothing.
+    std::thread::sleep(Duration::from_millis(BAKE / 4));
     clock.jump(tool_to);
     agent.clock.jump(agent_to);
     let in_time = open_is(&root, |open| {
