@@ -112,7 +112,6 @@ impl Run<'_> {
             windlass_moving::say(progress, &news);
         };
         let nobody = Nobody { hooks: windlass_moving::hooks(self.session, self.located) };
-        let reason = self.arguments.reason.clone().unwrap_or_else(|| "a rollback was asked for".to_owned());
 
         let mut regretted = fenced.history.live_release().cloned();
         let mut recovered = None;
@@ -124,8 +123,13 @@ impl Run<'_> {
                 let release = plan.release.sequence;
                 recovered = Some(format!("a rollout of {release} that an earlier run left {word}"));
                 let going_back = matches!(plan.intent, Intent::Rollback { .. });
-                let abort = (!going_back && !committed).then(|| reason.clone());
+                let reason = self.arguments.reason.as_deref().unwrap_or(Intent::ASKED);
+                let abort = (!going_back && !committed).then(|| reason.to_owned());
                 let turned = abort.is_some();
+                if turned {
+                    // Before it is turned back: a run that dies in it leaves the hold too.
+                    self.hold(fenced).await?;
+                }
                 let driven =
                     drive::resume(fenced, &nobody, stop.clone(), abort, &tell).await.map_err(unreached)?;
                 if turned {
@@ -149,7 +153,9 @@ impl Run<'_> {
             }
             None => self.start(fenced, &nobody, before_waking, stop, &tell).await?,
         };
-        self.hold(fenced, &driven, &reason).await?;
+        if driven.outcome == Outcome::Passed {
+            self.hold(fenced).await?;
+        }
         self.conclude(fenced, before, &driven, regretted, recovered, nobody.hooks.kept()).await
     }
 
@@ -191,14 +197,15 @@ impl Run<'_> {
         }
     }
 
-    /// Holds the environment, so that the next push does not undo this.
-    async fn hold(&self, fenced: &mut Fenced, driven: &Driven, reason: &str) -> Result<()> {
-        if driven.outcome != Outcome::Passed || self.arguments.no_hold {
+    /// Holds the environment, so that the next push does not undo this; where it is on this hold already, nothing is written.
+    async fn hold(&self, fenced: &mut Fenced) -> Result<()> {
+        let live = fenced.history.live().map(|commit| commit.revision);
+        let reason = Intent::held_because(live, self.arguments.reason.as_deref());
+        if self.arguments.no_hold
+            || fenced.history.held(fenced.now()).is_some_and(|hold| hold.reason == reason)
+        {
             return Ok(());
         }
-        let live =
-            fenced.history.live().map_or_else(|| "nothing".to_owned(), |commit| commit.revision.to_string());
-        let reason = format!("rolled back to {live}: {reason}");
         fenced.record(vec![Event::Hold { reason, until: None }]).await.map_err(unreached)
     }
 

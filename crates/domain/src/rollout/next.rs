@@ -79,10 +79,17 @@ pub fn next(rollout: &Rollout, seen: &Observation, now: Timestamp) -> Decision {
     }
 }
 
+/// The end of the way forward. A rollback's hold is written with it, so that no death comes between the two and lets the
+/// next push undo it.
+fn closing(rollout: &Rollout) -> Vec<Event> {
+    let hold = rollout.plan.hold().map(|reason| Event::Hold { reason, until: None });
+    hold.into_iter().chain([Event::Closed]).collect()
+}
+
 fn forward(rollout: &Rollout, index: usize, doing: Doing, seen: &Observation, now: Timestamp) -> Decision {
     let way = Way::Forward;
     let Some(step) = rollout.plan.steps.get(index) else {
-        return Decision::Record(vec![Event::Closed]);
+        return Decision::Record(closing(rollout));
     };
     let Doing::Started(since) = doing else {
         if let Some(why) = &seen.abort

@@ -24,6 +24,18 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// Why a rollback is made, where nobody says it.
+    pub const ASKED: &str = "a rollback was asked for";
+
+    /// The reason of the hold that a rollback leaves behind; `live` is where it went, if to anything.
+    #[must_use]
+    pub fn held_because(live: Option<Sequence>, reason: Option<&str>) -> String {
+        let live = live.map_or_else(|| "nothing".to_owned(), |live| live.to_string());
+        format!("rolled back to {live}: {}", reason.unwrap_or(Self::ASKED))
+    }
+}
+
 /// What happens when the new release does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "way-back", rename_all = "kebab-case")]
@@ -100,6 +112,17 @@ impl Plan {
         steps.extend([Step::Settle, Step::Withdraw { revision: new }]);
         steps.extend(hooks_at(&self.hooks, When::After, HookPhase::Revert));
         steps
+    }
+
+    /// The reason of the hold that the rollout leaves behind when its release is live, where it leaves one.
+    #[must_use]
+    pub fn hold(&self) -> Option<String> {
+        match &self.intent {
+            Intent::Rollback { reason, hold: true } => {
+                Some(Intent::held_because(Some(self.release.sequence), reason.as_deref()))
+            }
+            Intent::Rollback { hold: false, .. } | Intent::Deploy => None,
+        }
     }
 
     /// The place of the step after whose beginning there is no way back, where the plan has one: a migration that cannot

@@ -202,3 +202,41 @@ fn an_undo_that_fails_is_terminal() {
         assert_eq!(next(&rollout, &seen, now), Decision::Finish(Outcome::Stuck));
     }
 }
+
+/// What is written at the end of a rollout of which every step is done at once.
+fn last_record(plan: windlass_domain::rollout::Plan) -> Vec<Event> {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut rollout = Rollout::open(plan, now, "ana".into());
+    let (mut seen, mut last) = (Observation::default(), Vec::new());
+    loop {
+        match next(&rollout, &seen, now) {
+            Decision::Record(events) => {
+                events.iter().for_each(|event| rollout.take(event, now).expect("follows"));
+                seen.finished = None;
+                last = events;
+            }
+            Decision::Run { step, .. } => {
+                if is_commit(&step) {
+                    let committed = Event::Committed { revision: rollout.plan.release.sequence };
+                    rollout.take(&committed, now).expect("follows");
+                }
+                seen.finished = Some(Finished::Done { note: String::new() });
+            }
+            Decision::Finish(Outcome::Passed) => return last,
+            other => panic!("it ends well: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_rollbacks_hold_is_written_with_its_end() {
+    use windlass_domain::rollout::Intent;
+    let back = |hold| windlass_domain::rollout::Plan {
+        intent: Intent::Rollback { reason: Some("errors".into()), hold },
+        steps: compile_rollback(&Takeover::bare(NEW, Some((OLD, 2)), 2)),
+        ..plan_of(WayBack::Anchor { revision: OLD, instances: 2 })
+    };
+    let hold = Event::Hold { reason: "rolled back to r2: errors".into(), until: None };
+    assert_eq!(last_record(back(true)), [hold, Event::Closed]);
+    assert_eq!(last_record(back(false)), [Event::Closed]);
+}
