@@ -23,20 +23,24 @@ fn limits_are_kept_and_nothing_outlives_its_instance() {
     let Some(python) = tool("python3", "apt-get install python3") else { return };
     let folder = tempfile::tempdir().unwrap();
     let init = folder.path().join("init");
+    // Not over /tmp itself: the checkout may lie there.
+    let scratch = folder.path().join("tmp");
+    fs::create_dir(&scratch).unwrap();
     let myself = std::env::current_exe().unwrap();
     let script = format!(
         r#"#!/bin/sh
-export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TMPDIR=/tmp
+export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TMPDIR='{scratch}'
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t cgroup2 cgroup {TREE}
-mount -t tmpfs tmp /tmp
+mount -t tmpfs tmp '{scratch}'
 '{python}' -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14s", b"lo", 1, b""))'
 '{myself}' --ignored --color=never --test-threads=1 groups::inside
 echo "inside ended with $?"
 echo o > /proc/sysrq-trigger
 sleep 60
 "#,
+        scratch = scratch.display(),
         python = python.display(),
         myself = myself.display()
     );
