@@ -81,7 +81,7 @@ impl Announcer {
         direction: Direction,
     ) -> Self {
         let listeners = KINDS.iter().flat_map(|register| register(session, located, environment)).collect();
-        Self::over(listeners, about(session, located, environment, direction))
+        Self::over(listeners, about(session, located, &environment.name, direction))
     }
 
     /// Says of which artifact and commit, where that is known before there is a plan.
@@ -207,17 +207,14 @@ impl Announcer {
     }
 }
 
-fn about(
-    session: &Session,
-    located: &Located,
-    environment: &Environment,
-    direction: Direction,
-) -> Announcement {
+/// What every announcement of a run says: who runs it, where, and of which commit.
+#[must_use]
+pub fn about(session: &Session, located: &Located, environment: &str, direction: Direction) -> Announcement {
     Announcement {
         moment: Moment::Started,
         direction,
         app: located.policy.app.clone(),
-        environment: environment.name.clone(),
+        environment: environment.to_owned(),
         what: String::new(),
         why: None,
         next: None,

@@ -16,6 +16,7 @@ use windlass_ci::session::{Located, Session};
 use windlass_ci::{sink, tool, topics};
 use windlass_domain::announcement::{Announcement, Direction, Moment};
 use windlass_domain::outcome::{Outcome, Reason};
+use windlass_moving::announce::about;
 use windlass_notify::{Bounds, Teller, tellers};
 
 windlass_domain::topics! {
@@ -119,20 +120,9 @@ async fn all(tellers: Vec<Teller>, said: &Arc<Announcement>) -> Result<Vec<Told>
 fn test(session: &Session, located: &Located, environment: &str) -> Announcement {
     Announcement {
         moment: Moment::Waiting,
-        direction: Direction::Forward,
-        app: located.policy.app.clone(),
-        environment: environment.to_owned(),
         what: "this is a test by `windlass notify`: nothing was released".to_owned(),
         why: Some("somebody wants to know whether this arrives".to_owned()),
-        next: None,
-        artifact: None,
-        commit: session.host.commit(),
-        release: None,
-        before: None,
-        plan: None,
-        by: session.host.who(),
-        run: session.host.run(),
-        at: session.context.started,
+        ..about(session, located, environment, Direction::Forward)
     }
 }
 
