@@ -26,6 +26,9 @@ const OPENING: Duration = Duration::from_secs(30);
 /// How long a short script may take there.
 pub(super) const SHORT: Duration = Duration::from_secs(20);
 
+/// How long after a failure the end of the connection may still be told.
+const SOON: Duration = Duration::from_secs(2);
+
 /// The lines of standard error that are kept.
 const LINES: usize = 12;
 
@@ -128,6 +131,13 @@ impl Link {
         }
     }
 
+    /// The same, where what went through has just failed: the end of the connection is known a moment after it is felt.
+    pub(super) async fn check_soon(&self) -> Result<(), DriverError> {
+        let mut ended = self.ended.clone();
+        let _ = tokio::time::timeout(SOON, ended.wait_for(Option::is_some)).await;
+        self.check()
+    }
+
     /// A socket here that leads to the socket at `far` there, whether or not anybody listens yet.
     pub(super) async fn forward(&self, name: &str, far: &Path) -> Result<PathBuf, DriverError> {
         let near = self.folder.path().join(name);
@@ -180,7 +190,7 @@ impl Link {
         let ended = self.finish(command, input, limit, what).await?;
         // 255 is `ssh`'s own code; the scripts have none that high.
         if ended.status.code() == Some(255) {
-            self.check()?;
+            self.check_soon().await?;
             return Err(unreachable(
                 format!("cannot {what} the host {}", self.host),
                 Trouble::of(&self.host, &ended.log),

@@ -146,8 +146,11 @@ impl Hosts {
         let name = &self.members[at].name;
         match error {
             DriverError::Judged { why, log } => DriverError::Judged { why: format!("{name}: {why}"), log },
-            DriverError::Unreachable { attempt, source } if !attempt.contains(name.as_str()) => {
-                DriverError::Unreachable { attempt: format!("{name}: {attempt}"), source }
+            // By the whole word: the name of a host may be as short as a letter of the message.
+            DriverError::Unreachable { attempt, source }
+                if !format!("{attempt} ").contains(&format!("host {name} ")) =>
+            {
+                DriverError::Unreachable { attempt: format!("on the host {name}: {attempt}"), source }
             }
             error @ (DriverError::Unreachable { .. } | DriverError::Fence(_) | DriverError::Head(_)) => error,
         }

@@ -113,11 +113,11 @@ impl Remote {
     }
 
     /// Where the connection ended meanwhile, that is what is wrong, and not what came of it.
-    fn rather<T>(&self, result: Result<T, DriverError>) -> Result<T, DriverError> {
-        match (result, self.reached.get().map(|reached| reached.link.check())) {
-            (Err(DriverError::Unreachable { .. }), Some(Err(ended))) => Err(ended),
-            (result, _) => result,
+    async fn rather<T>(&self, result: Result<T, DriverError>) -> Result<T, DriverError> {
+        if let (Err(DriverError::Unreachable { .. }), Some(reached)) = (&result, self.reached.get()) {
+            reached.link.check_soon().await?;
         }
+        result
     }
 
     /// Has a revision there: as it is staged already, or sent.
@@ -204,7 +204,7 @@ impl Driver for Remote {
         if reached.host.state().await.is_ok() {
             return Ok(None);
         }
-        self.rather(self.setting.program.start(&reached.link, &self.name, &reached.root).await)?;
+        self.rather(self.setting.program.start(&reached.link, &self.name, &reached.root).await).await?;
         let answers = async {
             while reached.host.state().await.is_err() && reached.link.check().is_ok() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -228,7 +228,7 @@ impl Driver for Remote {
     async fn look(&self) -> Result<Look, DriverError> {
         let reached = self.reach().await?;
         if let Ok(state) = reached.host.state().await {
-            return self.rather(reached.host.look_at(state).await);
+            return self.rather(reached.host.look_at(state).await).await;
         }
         let bytes = reached.link.done(FILES, &[&reached.root], SHORT, "read the files on").await?;
         let (names, ledger) = match bytes.windows(2).position(|pair| pair == b"\n\n") {
@@ -243,7 +243,7 @@ impl Driver for Remote {
     }
 
     async fn tallies(&self) -> Result<Option<Tallies>, DriverError> {
-        self.rather(self.agent().await?.tallies().await)
+        self.rather(self.agent().await?.tallies().await).await
     }
 
     async fn secrets(&self, parameters: &Value) -> Result<Vec<SecretVersion>, DriverError> {
@@ -252,25 +252,25 @@ impl Driver for Remote {
             // Only looked at: no agent runs that could tell.
             return Ok(Vec::new());
         }
-        self.rather(reached.host.secrets(parameters).await)
+        self.rather(reached.host.secrets(parameters).await).await
     }
 
     async fn observe(&self) -> Result<Seen, DriverError> {
         let reached = self.reach().await?;
-        let seen = self.rather(reached.host.observe().await)?;
+        let seen = self.rather(reached.host.observe().await).await?;
         self.nearer(reached, seen).await
     }
 
     async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
-        self.rather(self.agent().await?.claim(owner, ttl).await)
+        self.rather(self.agent().await?.claim(owner, ttl).await).await
     }
 
     async fn renew(&self, lease: &Lease, ttl: Span) -> Result<Lease, DriverError> {
-        self.rather(self.agent().await?.renew(lease, ttl).await)
+        self.rather(self.agent().await?.renew(lease, ttl).await).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), DriverError> {
-        self.rather(self.agent().await?.release(lease).await)
+        self.rather(self.agent().await?.release(lease).await).await
     }
 
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
@@ -285,11 +285,11 @@ impl Driver for Remote {
             Some(package) => self.stage(reached, lease, step, package).await,
             None => reached.host.apply(lease, step).await,
         };
-        self.rather(applied)
+        self.rather(applied).await
     }
 
     async fn read(&self) -> Result<Vec<Entry>, DriverError> {
-        self.rather(self.agent().await?.read().await)
+        self.rather(self.agent().await?.read().await).await
     }
 
     async fn append(
@@ -299,6 +299,6 @@ impl Driver for Remote {
         by: &str,
         events: Vec<Event>,
     ) -> Result<Head, DriverError> {
-        self.rather(self.agent().await?.append(lease, after, by, events).await)
+        self.rather(self.agent().await?.append(lease, after, by, events).await).await
     }
 }

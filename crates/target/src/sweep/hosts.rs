@@ -85,7 +85,10 @@ async fn hosts_cut_off_at_any_mutation_converge_in_one_further_run() {
                 let cut = base.again(Fate { death: Some((mutation, moment)), ..Fate::default() }, host);
                 match cut.run(&rolling(2, Some(1)), &judge).await {
                     Err(DriverError::Unreachable { attempt, .. }) => {
-                        assert!(attempt.starts_with(["a: ", "b: "][host]), "{case}: {attempt}");
+                        assert!(
+                            attempt.starts_with(["on the host a: ", "on the host b: "][host]),
+                            "{case}: {attempt}"
+                        );
                     }
                     Err(other) => panic!("{case}: {other}"),
                     Ok(driven) if driven.outcome == Outcome::Stuck => {
