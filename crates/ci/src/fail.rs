@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use windlass_domain::causes::chain;
 use windlass_domain::explain::Topic;
 use windlass_domain::outcome::{Outcome, Reason};
 
@@ -93,14 +94,10 @@ impl Failure {
     /// The message and its causes, joined by `: `.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
-        let mut cause: Option<&dyn Error> = self.source.as_ref().map(|source| &**source as &dyn Error);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+        match &self.source {
+            None => self.message.clone(),
+            Some(source) => format!("{}: {}", self.message, chain(&**source)),
         }
-        text
     }
 
     /// The failure for people: places, the message with its causes, hints, and where more is said.

@@ -12,17 +12,7 @@ use windlass_domain::shown;
 /// shown are spelled out, and no part of it is a command of a CI system.
 #[must_use]
 pub fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push(' '),
-            character if shown::is_hidden(character) => out.extend(character.escape_unicode()),
-            character => out.push(character),
-        }
-    }
-    without_commands(out)
+    without_commands(shown::one_line(text))
 }
 
 /// Text for one cell or sentence of Markdown: no markup, no HTML, no line break, no mention, no reference.

@@ -5,6 +5,7 @@
 
 pub mod announcement;
 pub mod approval;
+pub mod causes;
 pub mod digest;
 pub mod explain;
 pub mod fence;

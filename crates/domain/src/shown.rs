@@ -26,3 +26,19 @@ pub fn is_hidden(character: char) -> bool {
                 | '\u{e0000}'..='\u{e0fff}'
         )
 }
+
+/// A text on one line: line breaks and characters that are not shown are spelled out, and a tab is a space.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push(' '),
+            character if is_hidden(character) => out.extend(character.escape_unicode()),
+            character => out.push(character),
+        }
+    }
+    out
+}

@@ -3,13 +3,13 @@
 //!
 //! Redirects are followed by hand: on the same origin, and only where the method stays what it is.
 
-use std::error::Error;
 use std::sync::Once;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Proxy, StatusCode, Url};
+use windlass_domain::causes::chain;
 use windlass_domain::secret::Secret;
 
 use crate::fault::Fault;
@@ -248,16 +248,4 @@ fn authorization(kind: Kind, token: &Token) -> Result<(HeaderName, HeaderValue),
     })?;
     value.set_sensitive(true);
     Ok((HeaderName::from_static(name), value))
-}
-
-/// An error and its causes, joined by `: `.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -13,17 +13,7 @@ const MOST: usize = 1_000;
 /// One line, with everything spelled out that is not shown.
 #[must_use]
 pub fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in cut::units(text, MOST).chars() {
-        match character {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push(' '),
-            character if shown::is_hidden(character) => out.extend(character.escape_unicode()),
-            character => out.push(character),
-        }
-    }
-    out
+    shown::one_line(&cut::units(text, MOST))
 }
 
 /// For Slack: `&`, `<` and `>` are what commands, mentions and links are made of there; nothing else is, where the text

@@ -1,12 +1,12 @@
 //! The way of a message over HTTP: short bounds, one second try, and no secret in what is said of a failure.
 
-use std::error::Error;
 use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::Instant;
+use windlass_domain::causes::chain;
 use windlass_domain::secret::Secret;
 
 use crate::bounds::Bounds;
@@ -133,16 +133,4 @@ async fn excerpt(mut answer: Response) -> String {
     }
     bytes.truncate(ANSWER);
     String::from_utf8_lossy(&bytes).trim().to_owned()
-}
-
-/// An error and its causes, joined by `: `.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,6 +1,5 @@
 //! The HTTP client of probes and sources: no proxy, redirects on the same host only.
 
-use std::error::Error;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -32,16 +31,4 @@ fn same_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let same = first.host_str() == attempt.url().host_str()
         && first.port_or_known_default() == attempt.url().port_or_known_default();
     if same && attempt.previous().len() <= MOST_REDIRECTS { attempt.follow() } else { attempt.stop() }
-}
-
-/// An error and its causes, joined by `: `.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

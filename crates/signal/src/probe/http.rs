@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use windlass_domain::causes::chain;
 use windlass_domain::policy::Expect;
 
 use super::Answer;
@@ -13,7 +14,7 @@ const LARGEST: usize = 1024 * 1024;
 pub(super) async fn get(url: &str, expect: &Expect, limit: Duration) -> Answer {
     let client = match client::new(limit) {
         Ok(client) => client,
-        Err(error) => return Answer::NotAsked(client::chain(&error)),
+        Err(error) => return Answer::NotAsked(chain(&error)),
     };
     let mut response = match client.get(url).send().await {
         Ok(response) => response,
@@ -30,7 +31,7 @@ pub(super) async fn get(url: &str, expect: &Expect, limit: Duration) -> Answer {
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk[..chunk.len().min(LARGEST - body.len())]),
             Ok(None) => break,
-            Err(error) => return Answer::Bad(format!("the body broke off: {}", client::chain(&error))),
+            Err(error) => return Answer::Bad(format!("the body broke off: {}", chain(&error))),
         }
         if body.len() >= LARGEST {
             break;
@@ -53,7 +54,7 @@ pub(super) fn contains(body: &[u8], text: &[u8]) -> bool {
 }
 
 fn refused(error: &reqwest::Error) -> Answer {
-    let why = client::chain(error);
+    let why = chain(error);
     // Neither tells the service's state: the address cannot be understood, or the name cannot be resolved.
     if error.is_builder() || why.contains("dns error") || why.contains("lookup address") {
         Answer::NotAsked(why)

@@ -41,7 +41,7 @@ impl SourceError {
     /// The message and its causes, joined by `: `.
     #[must_use]
     pub fn chain(&self) -> String {
-        client::chain(self)
+        windlass_domain::causes::chain(self)
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use windlass_domain::causes::chain;
 use windlass_domain::fence::{Lease, Refusal};
 use windlass_domain::policy::Span;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 
 use super::ground::{
-    Ground, Not, Target, Verdict, broken, chain, demand, hold, owner, ready, retire, shift, stage, withdraw,
+    Ground, Not, Target, Verdict, broken, demand, hold, owner, ready, retire, shift, stage, withdraw,
 };
 use crate::driver::DriverError;
 

@@ -1,9 +1,9 @@
 //! What a check stands on: fresh targets, and the driver's verbs with an error that says what was promised.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use windlass_domain::causes::chain;
 use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head, verify_chain};
 use windlass_domain::policy::Span;
@@ -54,17 +54,6 @@ pub(super) fn demand(is_kept: bool, how: impl FnOnce() -> String) -> Verdict {
 /// What was asked and did not work, with its causes.
 pub(super) fn broken<'a>(what: &'a str) -> impl Fn(DriverError) -> Not + 'a {
     move |error| Not::Kept(format!("{what}: {}", chain(&error)))
-}
-
-pub(super) fn chain(error: &DriverError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Where one check is made.

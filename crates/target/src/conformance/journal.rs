@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use windlass_domain::causes::chain;
 use windlass_domain::journal::{Entry, Event, Head};
 
-use super::ground::{Ground, Not, Target, Verdict, chain, demand, hold};
+use super::ground::{Ground, Not, Target, Verdict, demand, hold};
 use crate::driver::DriverError;
 
 /// How many appends race.

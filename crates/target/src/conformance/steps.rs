@@ -1,10 +1,11 @@
 //! The steps: each brings about what it says, and nothing else.
 
+use windlass_domain::causes::chain;
 use windlass_domain::journal::Head;
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Step, Weights};
 
-use super::ground::{Ground, Not, Target, Verdict, chain, demand, ready, retire, shift, stage, withdraw};
+use super::ground::{Ground, Not, Target, Verdict, demand, ready, retire, shift, stage, withdraw};
 use super::through;
 use crate::driver::DriverError;
 

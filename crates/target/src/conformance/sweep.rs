@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use windlass_domain::causes::chain;
 use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::outcome::Outcome;
@@ -12,7 +13,7 @@ use windlass_domain::policy::{Span, Strategy};
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Plan, Step, Weights};
 
-use super::ground::{Ground, Not, Target, Verdict, broken, chain, demand, owner};
+use super::ground::{Ground, Not, Target, Verdict, broken, demand, owner};
 use super::plans::{deploy, says, strategies};
 use crate::drive::{self, Driven, News};
 use crate::driver::{Capabilities, Driver, DriverError, Package, Seen};

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio::task::JoinSet;
+use windlass_domain::causes::chain;
 use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::policy::Span;
@@ -185,7 +186,7 @@ impl Hosts {
                 Ok(note) => notes.push((at, note)),
                 Err(error @ (DriverError::Fence(_) | DriverError::Head(_))) => return Err(error),
                 Err(error) => {
-                    let why = standing::chain(&error);
+                    let why = chain(&error);
                     if self.present().len() == 1
                         || at == 0 && matches!(error, DriverError::Unreachable { .. })
                     {
@@ -260,7 +261,7 @@ impl Driver for Hosts {
             match result {
                 Ok(note) => notes.extend(note),
                 Err(error) => {
-                    silent.insert(at, standing::chain(&error));
+                    silent.insert(at, chain(&error));
                     refused.get_or_insert(error);
                 }
             }
@@ -304,7 +305,7 @@ impl Driver for Hosts {
                     counted.push(look.tallies);
                 }
                 Err(error) => {
-                    hosts.push(HostLook { name, seen: Err(standing::chain(&error)), ledger: None });
+                    hosts.push(HostLook { name, seen: Err(chain(&error)), ledger: None });
                     refused.get_or_insert(error);
                 }
             }

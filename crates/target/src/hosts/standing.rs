@@ -74,18 +74,6 @@ pub(super) fn drift(record: &History, copy: &History, first: &str) -> Option<Str
     Some(format!("{wrong}: the next run brings it up to date where it only lags behind"))
 }
 
-/// An error with its causes, as one text.
-pub(super) fn chain(error: &DriverError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// A host whose fence this run does not hold is not touched.
 pub(super) fn no_lease() -> DriverError {
     DriverError::Unreachable {
