@@ -103,14 +103,45 @@ class Windlassd:
         self.process.wait()
 
 
-class Nginx:
+class Rival:
+    """A proxy beside ours: `self.process` in front of `self.services`."""
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.services.stop()
+
+
+class Reloaded(Rival):
+    """One that reads its configuration again when it is told to by a signal; what it ran on before ends by itself."""
+
+    reload = None
+
     def __init__(self, service, work):
         self.services, self.work, self.port = Services(service), work, free_port()
         port, process = self.services.next()
         self.configure(port)
-        self.process = subprocess.Popen(["nginx", "-e", f"{work}/error", "-g", "daemon off;", "-c", f"{work}/nginx.conf"])
+        self.process = self.begin()
         self.services.replace(process)
         await_answer(self.port)
+
+    def switch(self):
+        port, process = self.services.next()
+        old = children(self.process.pid)
+        begun = time.monotonic()
+        self.configure(port)
+        self.process.send_signal(self.reload)
+        await_gone(old)
+        self.services.replace(process)
+        return time.monotonic() - begun
+
+
+class Nginx(Reloaded):
+    reload = signal.SIGHUP
+
+    def begin(self):
+        work = self.work
+        return subprocess.Popen(["nginx", "-e", f"{work}/error", "-g", "daemon off;", "-c", f"{work}/nginx.conf"])
 
     def configure(self, port):
         temporary = " ".join(
@@ -126,33 +157,15 @@ class Nginx:
                 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off; } } }'
             )
 
-    def switch(self):
-        port, process = self.services.next()
-        old = children(self.process.pid)
-        begun = time.monotonic()
-        self.configure(port)
-        self.process.send_signal(signal.SIGHUP)
-        await_gone(old)
-        self.services.replace(process)
-        return time.monotonic() - begun
 
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.services.stop()
+class Haproxy(Reloaded):
+    reload = signal.SIGUSR2
 
-
-class Haproxy:
-    def __init__(self, service, work):
-        self.services, self.work, self.port = Services(service), work, free_port()
-        port, process = self.services.next()
-        self.configure(port)
-        log = open(f"{work}/haproxy.log", "wb")
-        self.process = subprocess.Popen(
+    def begin(self):
+        work, log = self.work, open(f"{self.work}/haproxy.log", "wb")
+        return subprocess.Popen(
             ["haproxy", "-W", "-db", "-f", f"{work}/haproxy.cfg", "-S", f"{work}/master.sock"], stdout=log, stderr=log
         )
-        self.services.replace(process)
-        await_answer(self.port)
 
     def configure(self, port):
         with open(f"{self.work}/haproxy.cfg", "w") as file:
@@ -164,23 +177,8 @@ class Haproxy:
                 f"backend shop\n  server shop 127.0.0.1:{port}\n"
             )
 
-    def switch(self):
-        port, process = self.services.next()
-        old = children(self.process.pid)
-        begun = time.monotonic()
-        self.configure(port)
-        self.process.send_signal(signal.SIGUSR2)
-        await_gone(old)
-        self.services.replace(process)
-        return time.monotonic() - begun
 
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.services.stop()
-
-
-class Kamal:
+class Kamal(Rival):
     def __init__(self, program, service, work):
         self.program, self.services, self.port = program, Services(service), free_port()
         self.vars = {**os.environ, "XDG_CONFIG_HOME": work, "XDG_RUNTIME_DIR": work}
@@ -201,11 +199,6 @@ class Kamal:
         subprocess.run([*asked, "--drain-timeout", f"{DRAIN}s"], env=self.vars, check=True, stdout=subprocess.DEVNULL)
         self.services.replace(process)
         return time.monotonic() - begun
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.services.stop()
 
 
 class Load:
