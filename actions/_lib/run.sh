@@ -8,7 +8,7 @@
 #   1. WINDLASS_BIN               a folder that holds the tools, trusted as it is
 #   2. PATH                       a tool of exactly this version
 #   3. RUNNER_TOOL_CACHE          hashed again before it is used
-#   4. WINDLASS_MIRROR            https://host/folder that holds the release's archives
+#   4. WINDLASS_MIRROR            https://host/folder that holds the release's archives; WINDLASS_MIRROR_TOKEN goes there alone
 #   5. the release itself         WINDLASS_RELEASES, else GITHUB_SERVER_URL's release page of this repository
 #   6. cargo                      only where WINDLASS_BUILD=true: built from this tree
 # An archive must have the sha256 that `manifest` beside this script names: it came with the tree, not with the download.
@@ -23,12 +23,29 @@ if [ "$here" = "${BASH_SOURCE[0]}" ]; then here=.; fi
 manifest=$here/manifest
 work=
 
+# A line of the log, which nothing in it can end or begin anew.
+say() { printf '%s\n' "${1//[[:cntrl:]]/ }" >&2; }
+
+# Says why there is no tool, and what to do: in the log, and where there is one in the job's summary, verdict first.
+explain() { # OUTCOME MESSAGE HINT...
+  local outcome=$1 line text
+  text="windlass: ${2//[[:cntrl:]]/ }"
+  shift 2
+  for line in "$@"; do
+    text="$text
+  hint: ${line//[[:cntrl:]]/ }"
+  done
+  printf '%s\n' "$text" >&2
+  if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
+    # What is fenced is shown as it is written; no line of it can be the fence.
+    printf '## %s: no tool was run\n\n~~~text\n%s\n~~~\n' "$outcome" "$text" >>"$GITHUB_STEP_SUMMARY" || true
+  fi
+  if [ -n "${GITHUB_OUTPUT:-}" ]; then printf 'outcome=%s\n' "$outcome" >>"$GITHUB_OUTPUT" || true; fi
+}
+
 # Exit 3, could not judge: nothing was run.
-fail() {
-  printf 'windlass: %s\n' "$1" >&2
-  shift
-  local hint
-  for hint in "$@"; do printf '  hint: %s\n' "$hint" >&2; done
+fail() { # MESSAGE HINT...
+  explain unknown "$@"
   if [ "${GITHUB_ACTIONS:-}" = true ]; then
     printf '::error title=windlass::the tool cannot be had; see the log above\n' >&2
   fi
@@ -36,8 +53,8 @@ fail() {
 }
 
 # Exit 2: the step itself is wrong.
-wrong() {
-  printf 'windlass: %s\n  hint: %s\n' "$1" "$2" >&2
+wrong() { # MESSAGE HINT
+  explain invalid "$@"
   exit 2
 }
 
@@ -65,6 +82,12 @@ attestation=${WINDLASS_ATTESTATION:-auto}
 build=${WINDLASS_BUILD:-false}
 word attestation "$attestation" auto require off
 word build "$build" true false
+mirror_token=${WINDLASS_MIRROR_TOKEN:-}
+# The tool has no use for it.
+unset WINDLASS_MIRROR_TOKEN
+case $mirror_token in
+  *[!A-Za-z0-9._~+/=-]*) wrong "mirror-token holds what no token holds: a blank, a quote, a line break" "set the secret again" ;;
+esac
 
 tool=${1:-}
 case $tool in
@@ -166,38 +189,85 @@ is_whole() { # FOLDER
   are_released "$1" $tools
 }
 
-# Gets a URL into a file. 0: got; 1: the server has no such file; 2: it could not be asked.
-get() { # URL FILE
-  local status
+# Gets a URL into a file. 0: got; 1: the server refuses, by `status`; 2: it could not be asked, or not now.
+get() { # URL FILE TOKEN
+  status=
   if command -v curl >/dev/null 2>&1; then
-    status=$(curl --silent --show-error --location --proto '=https,http' --proto-redir '=https,http' \
-      --connect-timeout "${WINDLASS_CONNECT_TIMEOUT:-15}" --max-time "${WINDLASS_DOWNLOAD_TIMEOUT:-300}" \
-      --output "$2" --write-out '%{http_code}' "$1") || return 2
-    case $status in 200) return 0 ;; 404 | 403 | 410) return 1 ;; *) return 2 ;; esac
+    # By standard input: what stands in arguments is seen by every process of the machine.
+    status=$(printf '%s' "${3:+header = \"Authorization: Bearer $3\"}" | curl --config - --silent --show-error --location \
+      --proto '=https,http' --proto-redir '=https,http' --connect-timeout "${WINDLASS_CONNECT_TIMEOUT:-15}" \
+      --max-time "${WINDLASS_DOWNLOAD_TIMEOUT:-300}" --output "$2" --write-out '%{http_code}' "$1") || {
+      status=
+      return 2
+    }
   elif command -v wget >/dev/null 2>&1; then
-    local code=0
-    wget -q --tries=1 --timeout="${WINDLASS_CONNECT_TIMEOUT:-15}" -O "$2" "$1" || code=$?
-    case $code in 0) return 0 ;; 8) return 1 ;; *) return 2 ;; esac
+    set -- "$1" "$2" "${3:-}" --server-response --tries=1 --timeout="${WINDLASS_CONNECT_TIMEOUT:-15}"
+    if [ -n "$3" ]; then
+      # It would show the token to whomever it is redirected to.
+      printf 'header = Authorization: Bearer %s\nmax_redirect = 0\n' "$3" >"$work/wgetrc"
+      set -- "$@" --config="$work/wgetrc"
+    fi
+    if wget "${@:4}" -O "$2" "$1" 2>"$work/wget"; then
+      status=200
+    else
+      status=$(sed -n 's|^ *HTTP/[0-9.]* \([0-9]*\).*|\1|p' "$work/wget" | tail -n 1)
+    fi
   else
     fail "neither curl nor wget is here to download with" \
       "install one of them, or set the input bin to a folder that holds the tools"
   fi
+  case $status in 200) return 0 ;; 401 | 403 | 404 | 410) return 1 ;; *) return 2 ;; esac
+}
+
+# What a server's refusal means, and what mends it: into `why` and `mends`.
+refused() { # STATUS mirror|release
+  # shellcheck disable=SC2016 # shown to be copied
+  local token='set the input `mirror-token: ${{ secrets.WINDLASS_MIRROR_TOKEN }}`' this="\`uses: $repository/actions/…@<sha of a release>\`"
+  if [ "${GITLAB_CI:-}" = true ]; then
+    token='set the masked variable WINDLASS_MIRROR_TOKEN'
+    this="\`component: …@$version\`, a released version"
+  fi
+  case $2-$1 in
+    mirror-401)
+      why="the mirror is private, and got no token or one that it does not accept"
+      mends="$token to one that may read it"
+      ;;
+    mirror-403)
+      why="the mirror knows who asks, and this token or this runner may not read it"
+      mends="$token to one that may read it"
+      ;;
+    mirror-*)
+      why="the mirror does not hold version $version, or hides it from whoever shows no token"
+      mends="copy the archives of the release there; where it is private, $token"
+      ;;
+    release-401 | release-403)
+      why="a proxy, or a server in private mode, wants to know who asks"
+      mends="set the input \`mirror:\` to a copy of the release, and where that wants one, $token; or \`bin:\` to a folder that holds the tools"
+      ;;
+    *)
+      why="version $version was never released there, or $repository is private, which is answered in the same way"
+      mends="refer to a release as $this; where the repository is private, set the input \`mirror:\` to a copy of the release, and where that wants one, $token"
+      ;;
+  esac
 }
 
 is_html() { head -c 512 "$1" | LC_ALL=C tr -d '\000' | grep -qi '<html\|<!doctype'; }
 
-# Downloads the archive from a folder of the web, and checks it.
-download() { # BASE
-  local url=$1/$archive try code seen
+# Downloads the archive from a folder of the web, and checks it. What would mend a refusal is added to `remedies`.
+download() { # BASE mirror|release
+  local url=$1/$archive try code seen token=
+  if [ "$2" = mirror ]; then token=$mirror_token; fi
   for try in 1 2 3; do
     code=0
-    get "$url" "$work/$archive" || code=$?
+    get "$url" "$work/$archive" "$token" || code=$?
     if [ "$code" -eq 0 ]; then break; fi
     if [ "$code" -eq 1 ]; then
-      printf 'windlass: %s is not there\n' "$url" >&2
+      refused "$status" "$2"
+      say "windlass: $url answers $status: $why"
+      remedies[${#remedies[@]}]="$2, $status: $mends"
       return 1
     fi
-    printf 'windlass: attempt %s of 3 to get %s failed\n' "$try" "$url" >&2
+    say "windlass: attempt $try of 3 to get $url failed${status:+, status $status}"
     if [ "$try" -lt 3 ]; then sleep "${WINDLASS_RETRY_PAUSE:-$((try * 3))}"; fi
   done
   if [ "$code" -ne 0 ]; then return 1; fi
@@ -223,13 +293,38 @@ attest() {
   set -- attestation verify "$work/$archive" --repo "$repository"
   if [ -n "${WINDLASS_ATTESTATION_BUNDLE:-}" ]; then set -- "$@" --bundle "$WINDLASS_ATTESTATION_BUNDLE"; fi
   if gh "$@" >"$work/gh" 2>&1; then return 0; fi
-  sed 's/^/  gh: /' "$work/gh" >&2
+  local line answered='' why='' mends=''
+  while IFS= read -r line || [ -n "$line" ]; do
+    say "  gh: $line"
+    case $line in
+      *"HTTP 401"*) answered=401 ;;
+      *"HTTP 403"*) answered=403 ;;
+      *"HTTP 404"*) answered=404 ;;
+    esac
+  done <"$work/gh"
   if [ "$attestation" = auto ] && [ -z "${GH_TOKEN:-}${GITHUB_TOKEN:-}" ]; then
     printf 'windlass: the attestation was not verified: gh has no token (attestation: require would stop here)\n' >&2
     return 0
   fi
-  fail "the attestation of $archive does not verify" \
-    "give the step GH_TOKEN: \${{ github.token }} and the job permissions: { attestations: read }, or set attestation: off"
+  # shellcheck disable=SC2016 # shown to be copied
+  local token='set the input `token: ${{ github.token }}`' permissions='`permissions: { attestations: read, contents: read }`'
+  if [ -z "${GH_TOKEN:-}${GITHUB_TOKEN:-}" ]; then mends="$token; "; fi
+  case $answered in
+    401)
+      why=": GitHub answers 401, the token is missing, wrong or expired"
+      mends="$token; "
+      ;;
+    403)
+      why=": GitHub answers 403, the token may not read attestations"
+      mends="add $permissions to the job, beside what it has there, and $token; "
+      ;;
+    404)
+      why=": GitHub answers 404, there is no attestation of it, or the token may not see $repository"
+      mends="refer to a released version; where $repository is private, add $permissions to the job, and $token of somebody who sees it; "
+      ;;
+  esac
+  fail "the attestation of $archive does not verify$why" \
+    "${mends}or set \`attestation: off\`: the sha256 of the manifest is checked all the same"
 }
 
 # Puts the checked archive where later steps find it. Two steps may do so at once: the first one's stays.
@@ -285,12 +380,12 @@ if [ -n "$wanted" ]; then
   work=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/windlass.XXXXXX")
   releases=${WINDLASS_RELEASES:-${WINDLASS_SERVER:-https://github.com}/$repository/releases/download/v$version}
   got=false
-  for base in ${WINDLASS_MIRROR:+"$WINDLASS_MIRROR"} "$releases"; do
-    if download "${base%/}"; then
-      got=true
-      break
-    fi
-  done
+  remedies=()
+  if [ -n "${WINDLASS_MIRROR:-}" ] && download "${WINDLASS_MIRROR%/}" mirror; then
+    got=true
+  elif download "${releases%/}" release; then
+    got=true
+  fi
   if [ "$got" = true ]; then
     attest
     if install "$cache"; then become "$cache/$target" "$@"; fi
@@ -316,5 +411,5 @@ if [ -z "$wanted" ]; then
   fail "version $version has no release for $target in $manifest" \
     "refer to a released tag, set the input bin to a folder that holds the tools, or build: true"
 fi
-fail "the tools of version $version could not be downloaded" \
+fail "the tools of version $version could not be downloaded" ${remedies[@]+"${remedies[@]}"} \
   "check the network of this runner, set mirror to a copy of the release, or bin to a folder that holds the tools"

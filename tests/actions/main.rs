@@ -4,9 +4,11 @@
 
 mod flags;
 mod mirror;
+mod refusals;
 mod release;
 mod written;
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -209,7 +211,7 @@ fn what_is_not_the_released_archive_is_never_run() {
         (Says::whole(&place.archive[..place.archive.len() / 2]), "is not the released archive"),
         (Says::cut(&place.archive), "attempt 3 of 3"),
         (Says::whole(b"<!DOCTYPE html><html>Please sign in</html>"), "a web page, not with the archive"),
-        (Says::status(404), "is not there"),
+        (Says::status(404), "answers 404"),
         (Says::status(503), "attempt 3 of 3"),
         (Says::nothing(), "attempt 3 of 3"),
     ];
@@ -269,43 +271,52 @@ fn steps_that_race_for_one_cache_all_run_and_leave_one() {
     assert_eq!(inside, 4, "three tools and the mark");
 }
 
-#[test]
-fn without_curl_wget_downloads_and_without_both_it_is_said() {
-    let place = Place::new();
-    let mirror = Mirror::start(Says::whole(&place.archive));
+/// A folder of what the script needs, with wget and without curl; nothing where wget is not here.
+fn without_curl(place: &Place) -> Option<PathBuf> {
     let programs = place.path("programs");
     fs::create_dir(&programs).unwrap();
     let mut needed =
         vec!["bash", "sh", "uname", "sed", "awk", "mktemp", "rm", "mkdir", "tar", "gzip", "sha256sum", "cut"];
-    needed.extend(["mv", "basename", "dirname", "wc", "tr", "head", "grep", "sleep", "wget"]);
+    needed.extend(["mv", "basename", "dirname", "wc", "tr", "head", "tail", "grep", "sleep", "wget"]);
     for name in needed {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|folder| folder.join(name))
             .find(|path| path.is_file());
         match found {
             Some(path) => std::os::unix::fs::symlink(path, programs.join(name)).unwrap(),
-            None if name == "wget" => return,
+            None if name == "wget" => return None,
             None => panic!("{name} is not here"),
         }
     }
+    Some(programs)
+}
+
+#[test]
+fn without_curl_wget_downloads_and_without_both_it_is_said() {
+    let place = Place::new();
+    let mirror = Mirror::start(Says::whole(&place.archive));
+    let Some(programs) = without_curl(&place) else { return };
     ran(&place.from(&mirror).env("PATH", &programs).output().unwrap(), "released");
     fs::remove_dir_all(place.path("cache")).unwrap();
     fs::remove_file(programs.join("wget")).unwrap();
     refused(&place.from(&mirror).env("PATH", &programs).output().unwrap(), 3, "neither curl nor wget");
 }
 
+/// PATH with a `gh` before all else that does this.
+fn gh(place: &Place, script: &str) -> OsString {
+    let path = place.path("gh bin/gh");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let old = std::env::var_os("PATH").unwrap();
+    std::env::join_paths([place.path("gh bin")].into_iter().chain(std::env::split_paths(&old))).unwrap()
+}
+
 #[test]
 fn an_attestation_that_is_required_is_verified_or_the_step_stops() {
     let place = Place::new();
     let mirror = Mirror::start(Says::whole(&place.archive));
-    let with = |text: &str| {
-        let path = place.path("gh bin/gh");
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let old = std::env::var_os("PATH").unwrap();
-        std::env::join_paths([place.path("gh bin")].into_iter().chain(std::env::split_paths(&old))).unwrap()
-    };
+    let with = |text: &str| gh(&place, text);
     let bad = with("echo 'no attestation found'; exit 1");
     let mut command = place.from(&mirror);
     command.env("WINDLASS_ATTESTATION", "require").env("PATH", bad);

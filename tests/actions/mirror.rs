@@ -11,6 +11,8 @@ pub(crate) struct Says {
     answer: Vec<u8>,
     /// Whether the connection stays open without an answer.
     silent: bool,
+    /// The only token that is let in; everybody where there is none.
+    token: Option<&'static str>,
 }
 
 impl Says {
@@ -34,12 +36,17 @@ impl Says {
 
     /// Takes the request and never answers.
     pub(crate) fn nothing() -> Self {
-        Self { answer: Vec::new(), silent: true }
+        Self { answer: Vec::new(), silent: true, token: None }
+    }
+
+    /// 200 with this body to who shows this token, 401 to everybody else.
+    pub(crate) fn to(token: &'static str, body: &[u8]) -> Self {
+        Self { token: Some(token), ..Self::whole(body) }
     }
 
     fn with(head: &str, body: &[u8]) -> Self {
         let head = format!("HTTP/1.1 {head}\r\nconnection: close\r\n\r\n");
-        Self { answer: [head.as_bytes(), body].concat(), silent: false }
+        Self { answer: [head.as_bytes(), body].concat(), silent: false, token: None }
     }
 }
 
@@ -73,10 +80,17 @@ impl Mirror {
     }
 }
 
+const NOBODY: &[u8] = b"HTTP/1.1 401 Who?\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 fn answer(mut stream: TcpStream, says: &Says, asked: &AtomicUsize) {
     let mut input = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
+    let mut shown = None;
     while input.read_line(&mut line).unwrap_or(0) > 2 {
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        if name.eq_ignore_ascii_case("authorization") {
+            shown = value.trim().strip_prefix("Bearer ").map(str::to_owned);
+        }
         line.clear();
     }
     asked.fetch_add(1, Ordering::Relaxed);
@@ -84,5 +98,6 @@ fn answer(mut stream: TcpStream, says: &Says, asked: &AtomicUsize) {
         // Until the client gives up.
         while input.read_line(&mut line).unwrap_or(0) > 0 {}
     }
-    let _ = stream.write_all(&says.answer);
+    let is_let_in = says.token.is_none_or(|token| shown.as_deref() == Some(token));
+    let _ = stream.write_all(if is_let_in { &says.answer } else { NOBODY });
 }

@@ -17,21 +17,26 @@ struct Action {
     flags: Option<Command>,
     /// Outputs beside those of every tool.
     outputs: &'static [(&'static str, &'static str)],
-    /// What the job's token must be allowed to do.
-    permissions: &'static [(&'static str, &'static str)],
+    /// What the job's token must be allowed to do for more than the checkout: the permission, its level, and for what.
+    permissions: &'static [(&'static str, &'static str, &'static str)],
     /// The inputs of the minimal example, and of the full one.
     minimal: &'static [(&'static str, &'static str)],
     full: &'static [(&'static str, &'static str)],
 }
 
 /// Inputs that are not flags: how the tool is found and where it runs.
-const FINDING: [(&str, &str, &str); 6] = [
+const FINDING: [(&str, &str, &str); 7] = [
     ("working-directory", ".", "The folder to work in, for a repository that holds several projects."),
     ("bin", "", "A folder that holds the tools, used as it is; nothing is downloaded."),
     (
         "mirror",
         "",
         "Where a copy of the release's archives lies: https://host/folder. Their sha256 is checked all the same.",
+    ),
+    (
+        "mirror-token",
+        "",
+        "The token that a private mirror wants to see, from a secret; it is shown to nobody else. None without.",
     ),
     (
         "attestation",
@@ -54,8 +59,20 @@ const OUTPUTS: [(&str, &str); 5] = [
     ("artifact", "The digest of what it was about, where it was about an artifact."),
 ];
 
+const RECORDS: (&str, &str, &str) = (
+    "deployments",
+    "write",
+    "[deployment records](../docs/forge.md#deployment-records), which `forge: { records: false }` in `windlass.yml` leaves out",
+);
+const RUNS: (&str, &str, &str) = (
+    "actions",
+    "read",
+    "[approvals](../docs/forge.md#approvals) of the run's environment, where `approval.from` names a `user:` or `team:`",
+);
+const REVIEWS: (&str, &str, &str) =
+    ("pull-requests", "read", "reviews of the change, where `approval.from` names a `user:` or `team:`");
+
 fn actions() -> Vec<Action> {
-    let read = &[("contents", "read")];
     vec![
         Action {
             name: "gate-check",
@@ -63,7 +80,7 @@ fn actions() -> Vec<Action> {
             icon: "shield",
             flags: Some(windlass_gate_check::command()),
             outputs: &[],
-            permissions: read,
+            permissions: &[],
             minimal: &[("environment", "staging")],
             full: &[
                 ("environment", "staging"),
@@ -78,7 +95,7 @@ fn actions() -> Vec<Action> {
             icon: "search",
             flags: Some(windlass_security_scan::command()),
             outputs: &[("sarif-path", "The findings as SARIF, where the input sarif asked for them.")],
-            permissions: read,
+            permissions: &[],
             minimal: &[("only", "secrets")],
             full: &[
                 ("only", "dependencies,secrets"),
@@ -103,7 +120,7 @@ fn actions() -> Vec<Action> {
                 ("url", "Where the environment is served, as its target says."),
                 ("recordings-path", "The folder of what was measured while the release was judged."),
             ],
-            permissions: read,
+            permissions: &[RECORDS, RUNS, REVIEWS],
             minimal: &[("environment", "dev")],
             full: &[
                 ("environment", "production"),
@@ -121,7 +138,7 @@ fn actions() -> Vec<Action> {
                 ("recording-path", "What was measured, from which the verdict can be had again."),
                 ("chart-path", "The page that shows it."),
             ],
-            permissions: read,
+            permissions: &[],
             minimal: &[("url", "https://shop.example.org/healthz")],
             full: &[
                 ("environment", "production"),
@@ -135,7 +152,7 @@ fn actions() -> Vec<Action> {
             icon: "rewind",
             flags: Some(windlass_rollback::command()),
             outputs: &[("revision", "The revision that is live.")],
-            permissions: read,
+            permissions: &[RECORDS],
             minimal: &[("environment", "production")],
             full: &[
                 ("environment", "production"),
@@ -229,11 +246,20 @@ impl Action {
 
     fn page(&self) -> String {
         let mut text = format!("\n## {}\n\n{}\n\n", self.name, self.about);
-        text.push_str(&self.example(self.minimal));
+        text.push_str(&self.example(self.minimal, &[]));
         if self.full.len() > self.minimal.len() {
             text.push_str("\nWith more said:\n\n");
-            text.push_str(&self.example(self.full));
+            text.push_str(&self.example(self.full, self.permissions));
         }
+        text.push_str("\n| permission of the job | for |\n|---|---|\n");
+        if self.flags.is_some() {
+            text.push_str("| `contents: read` | the checkout |\n");
+        }
+        for (what, level, why) in self.permissions {
+            writeln!(text, "| `{what}: {level}` | {why}; the step has `GITHUB_TOKEN` under `env:` |")
+                .unwrap();
+        }
+        text.push_str("| `attestations: read` | the input `attestation`, where these actions' own repository is private; with the input `token` |\n");
         text.push_str("\n| input | default | means |\n|---|---|---|\n");
         for input in self.inputs() {
             let default =
@@ -249,16 +275,16 @@ impl Action {
         text
     }
 
-    fn example(&self, with: &[(&str, &str)]) -> String {
+    fn example(&self, with: &[(&str, &str)], permissions: &[(&str, &str, &str)]) -> String {
         let mut text = String::from("```yaml\n");
-        if !self.permissions.is_empty() {
-            text.push_str("permissions:\n");
+        if self.flags.is_some() {
+            text.push_str("permissions:\n  contents: read\n");
         }
-        for (what, how) in self.permissions {
-            writeln!(text, "  {what}: {how}").unwrap();
+        for (what, level, _) in permissions {
+            writeln!(text, "  {what}: {level}").unwrap();
         }
         text.push_str("steps:\n");
-        if !self.permissions.is_empty() {
+        if self.flags.is_some() {
             text.push_str("  - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0\n");
             text.push_str("    with:\n      fetch-depth: 0\n      persist-credentials: false\n");
         }
@@ -268,6 +294,9 @@ impl Action {
         }
         for (name, value) in with {
             writeln!(text, "      {name}: {value}").unwrap();
+        }
+        if !permissions.is_empty() {
+            text.push_str("    env:\n      GITHUB_TOKEN: ${{ github.token }}\n");
         }
         text.push_str("```\n");
         text
@@ -298,6 +327,8 @@ Every input is the flag of the same name, and the variable `WINDLASS_…`; an em
 code is the tool's own: 0 passed, 1 failed, 2 invalid, 3 unknown, 4 held, 5 stuck, 6 refused. Nothing is written to \
 `GITHUB_ENV`. No Docker, Node or jq is needed: bash, tar, and curl or wget. Linux runs in every test; macOS has run nowhere yet; \
 there are no tools for Windows, and so no action there.\n\n\
+Where a server answers 401, 403 or 404, the log and the job's summary name what is missing and the line that gives it. A job that \
+names `permissions:` has no others than those.\n\n\
 The whole way from a commit to production is a reusable workflow made of these actions, and the way back a workflow to copy: \
 [GitHub](../docs/github.md).\n";
 

@@ -80,9 +80,76 @@ fn a_forge_that_takes_no_record_changes_nothing_and_shows() {
     let server = Server::start(move |_, _| json(403, said));
     run(&project, &server.url(), &["deploy"])
         .is(0)
-        .says("GitHub deployments was not told `live`")
-        .says("permissions: { deployments: ");
+        .says("GitHub deployments was not told `started`, `live`")
+        .says("permissions: { contents: read, deployments: write }");
     assert!(project.answer().contains("v1"));
+}
+
+/// The job's summary after a run on GitHub of this event.
+fn summary(
+    project: &Project,
+    api: &str,
+    event: (&str, &str),
+    words: &[&str],
+) -> (Option<i32>, String, String) {
+    let (summary, payload) = (project.path("summary.md"), project.path("event.json"));
+    let _ = std::fs::remove_file(&summary);
+    std::fs::write(&payload, event.1).unwrap();
+    let mut command = project.command(&[words, &["--ci", "github"]].concat());
+    command.env("GITHUB_REPOSITORY", "shop/shop").env("GITHUB_API_URL", api).env("GITHUB_RUN_ID", "12");
+    command.env("GITHUB_TOKEN", TOKEN).env("GITHUB_EVENT_NAME", event.0).env("GITHUB_EVENT_PATH", payload);
+    let output = command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), std::fs::read_to_string(summary).unwrap(), log)
+}
+
+const PUSH: (&str, &str) = ("push", "{}");
+
+#[test]
+fn each_refusal_of_a_record_stands_in_the_summary_with_the_line_that_mends_it() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    for (status, means) in [
+        (401, "the token is wrong, expired or revoked; it needs deployments: write"),
+        (403, "the token lacks deployments: write"),
+        (404, "it is not there, or the token may not see it and lacks deployments: write"),
+    ] {
+        let server = Server::start(move |_, _| json(status, r#"{ "message": "no" }"#));
+        project.build(&format!("v{status}"), "");
+        for words in [&["deploy"][..], &["rollback", "--no-hold"]] {
+            let (code, told, log) = summary(&project, &server.url(), PUSH, words);
+            assert_eq!(code, Some(0), "{log}");
+            assert!(told.contains(&format!("status {status}: no: {means}")), "{told}");
+            assert!(told.contains("`permissions: { contents: read, deployments: write }`"), "{told}");
+            assert!(log.contains("::warning title=GitHub deployments was not told::"), "{log}");
+        }
+    }
+}
+
+#[test]
+fn the_record_of_a_forks_pull_request_is_left_out_and_the_summary_says_so_in_one_line() {
+    let project = Project::new("v1");
+    let server =
+        Server::start(|_, _| json(403, r#"{ "message": "Resource not accessible by integration" }"#));
+    let event = |head: &str| {
+        format!(
+            r#"{{ "pull_request": {{ "head": {{ "repo": {{ "full_name": "{head}" }} }}, "base": {{ "repo": {{ "full_name": "shop/shop" }} }} }} }}"#
+        )
+    };
+    let (code, told, log) =
+        summary(&project, &server.url(), ("pull_request", &event("eve/shop")), &["deploy"]);
+    assert_eq!(code, Some(0), "{log}");
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("GitHub deployments")).collect();
+    let line = "- GitHub deployments was not told `started`, `live`: this run is of a pull request from the fork eve/shop, whose token only reads: no record was written, and this summary stands for it";
+    assert_eq!(lines, [line], "{told}");
+    assert!(!told.contains("permissions"), "nobody can give a fork's token more: {told}");
+    assert!(log.contains("::notice title=GitHub deployments was not told::"), "{log}");
+    // One of the repository's own branches lacks what its workflow did not ask for.
+    project.build("v2", "");
+    let own = event("shop/shop");
+    let (code, told, log) = summary(&project, &server.url(), ("pull_request", &own), &["deploy"]);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(told.contains("`permissions: { contents: read, deployments: write }`"), "{told}");
 }
 
 #[test]
@@ -163,6 +230,10 @@ fn what_cannot_be_asked_is_could_not_judge_with_what_is_missing() {
     let server =
         Server::start(|_, _| json(403, r#"{ "message": "Resource not accessible by integration" }"#));
     run(&project, &server.url(), &["deploy"]).is(3).says("pull-requests: read").says("actions: read");
+    let (code, told, log) = summary(&project, &server.url(), PUSH, &["deploy"]);
+    assert_eq!(code, Some(3), "{log}");
+    let line = "`permissions: { actions: read, contents: read, pull-requests: read }`";
+    assert!(told.contains(line) && log.contains(line.trim_matches('`')), "{told}\n{log}");
     run(&project, &server.url(), &["deploy", "--offline"]).is(3).says("--offline");
     project.run(&["deploy"]).is(3).says("no forge is known");
     let limited = Server::start(|_, _| says(429, &["retry-after: 3600"], ""));
@@ -177,5 +248,8 @@ fn gate_check_asks_no_forge_and_says_who_does() {
     let ended =
         run(&project, &server.url(), &["gate-check"]).is(0).says("left-to-deploy").says("deploy does");
     assert_eq!(ended.document.pointer("/conditions/0/status").unwrap(), "left-to-deploy");
+    let (_, told, log) = summary(&project, &server.url(), PUSH, &["gate-check"]);
+    let line = "`permissions: { actions: read, contents: read, pull-requests: read }`";
+    assert!(told.contains(line), "{told}\n{log}");
     assert_eq!(server.lines(), [""; 0]);
 }

@@ -45,11 +45,8 @@ impl Facts {
     /// For a summary, in Markdown.
     #[must_use]
     pub fn markdown(&self, title: &str, reasons: &[Reason]) -> String {
-        let mut text = format!(
-            "## {title}: {}\n\n{}\n\n| | |\n|---|---|\n",
-            self.outcome,
-            sink::markdown(&self.verdict)
-        );
+        let mut text =
+            format!("## {title}: {}\n\n{}\n\n| | |\n|---|---|\n", self.outcome, sink::prose(&self.verdict));
         for (name, value) in self.facts.iter().filter(|(_, value)| !value.is_empty()) {
             writeln!(text, "| {name} | {} |", sink::markdown(value))
                 .expect("writing to a string cannot fail");
@@ -57,8 +54,12 @@ impl Facts {
         for reason in reasons {
             let told = [&reason.what, &reason.observed, &reason.required, &reason.place, &reason.why];
             let told: Vec<String> =
-                told.iter().filter(|part| !part.is_empty()).map(|part| sink::markdown(part)).collect();
+                told.iter().filter(|part| !part.is_empty()).map(|part| sink::prose(part)).collect();
             writeln!(text, "\n- {}", told.join(" — ")).expect("writing to a string cannot fail");
+            if !reason.next.is_empty() && self.next.as_ref() != Some(&reason.next) {
+                writeln!(text, "  Next: {}", sink::prose(&reason.next))
+                    .expect("writing to a string cannot fail");
+            }
         }
         if let Some(next) = &self.next {
             writeln!(text, "\nNext:\n\n```\n{}\n```", sink::line(next).replace('`', "'"))

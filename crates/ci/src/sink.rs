@@ -43,6 +43,39 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// A sentence for Markdown, or a cell: what stands between backticks is shown as it is written, to be copied; the rest goes
+/// through [`markdown`].
+#[must_use]
+pub fn prose(text: &str) -> String {
+    // Two backticks beside each other would open or close another kind of span.
+    if text.contains("``") {
+        return markdown(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, span, after)) = first_span(rest) {
+        out.push_str(&markdown(before));
+        // A bar ends a cell even there.
+        if span.trim().is_empty() || span.contains('|') {
+            out.push_str(&markdown(&format!("`{span}`")));
+        } else {
+            out.push('`');
+            out.push_str(&line(span));
+            out.push('`');
+        }
+        rest = after;
+    }
+    out.push_str(&markdown(rest));
+    out
+}
+
+/// What stands before the first pair of backticks, between them, and after.
+fn first_span(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('`')?;
+    let (span, after) = rest.split_once('`')?;
+    Some((before, span, after))
+}
+
 /// Breaks `##word[` anywhere, and the first `::` where nothing but white space or signs stands before it.
 fn without_commands(text: String) -> String {
     let mut text = text;

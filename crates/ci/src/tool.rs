@@ -119,9 +119,9 @@ fn report_panics(tool: &'static str) {
 fn report_of<T: Default>(failure: &Failure) -> Report<T> {
     let mut report = Report::new(failure.outcome);
     report.reasons = failure.document_reasons();
-    report.markdown = format!("## {}\n\n{}\n", failure.outcome, sink::markdown(&failure.chain()));
+    report.markdown = format!("## {}\n\n{}\n", failure.outcome, sink::prose(&failure.chain()));
     for hint in &failure.hints {
-        report.markdown.push_str(&format!("\nNext: {}\n", sink::markdown(hint)));
+        report.markdown.push_str(&format!("\nNext: {}\n", sink::prose(hint)));
     }
     report.annotations = vec![Annotation {
         level: Level::Error,

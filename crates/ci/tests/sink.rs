@@ -1,7 +1,7 @@
 //! Whatever text comes from outside, it stays text.
 
 use proptest::prelude::*;
-use windlass_ci::sink::{line, markdown};
+use windlass_ci::sink::{line, markdown, prose};
 
 /// Characters that make trouble, more often than chance would have them.
 fn hostile() -> impl Strategy<Value = String> {
@@ -15,6 +15,7 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("\n".to_owned()),
         Just("\r\u{1b}[0K".to_owned()),
         Just("|".to_owned()),
+        Just("`".to_owned()),
         Just("\\".to_owned()),
         Just("\u{200b}".to_owned()),
         Just("\u{ad}".to_owned()),
@@ -60,6 +61,39 @@ proptest! {
                 prop_assert!(!"`*_[](){}!~".contains(letter), "{cell:?}");
             }
         }
+    }
+
+    #[test]
+    fn prose_is_one_cell_in_which_only_spans_of_code_are_open(text in hostile()) {
+        let cell = prose(&text);
+        prop_assert!(!cell.contains(['\n', '\r', '|']), "{cell:?}");
+        prop_assert!(!is_command(&cell), "{cell:?}");
+        let mut letters = cell.chars();
+        let mut is_code = false;
+        while let Some(letter) = letters.next() {
+            match letter {
+                '`' => is_code = !is_code,
+                _ if is_code => {}
+                '\\' => prop_assert!(letters.next().is_some(), "a backslash at the end takes the cell's bar: {cell:?}"),
+                letter => prop_assert!(!"*_[](){}!~<>".contains(letter), "{cell:?}"),
+            }
+        }
+        prop_assert!(!is_code, "a span that nobody closes: {cell:?}");
+    }
+}
+
+#[test]
+fn what_stands_between_backticks_is_shown_as_it_is_written() {
+    let table = [
+        ("add `permissions: { contents: read }` to_it", "add `permissions: { contents: read }` to\\_it"),
+        ("`a` and `b*`", "`a` and `b*`"),
+        ("one ` alone", "one \\` alone"),
+        ("`a|b`", "\\`a&#124;b\\`"),
+        ("`a``b` *c*", "\\`a\\`\\`b\\` \\*c\\*"),
+        ("` `", "\\` \\`"),
+    ];
+    for (given, expected) in table {
+        assert_eq!(prose(given), expected, "{given:?}");
     }
 }
 

@@ -232,10 +232,13 @@ impl<'a> Asked<'a> {
                 return Err(Failure::unknown(&topics::APPROVAL, message));
             }
             Tally::Unclear { why } => {
-                return Err(Failure::unknown(
-                    &topics::APPROVAL,
-                    format!("cannot judge the approvals: {why}"),
-                ));
+                let message = format!("cannot judge the approvals: {why}");
+                let failure = Failure::unknown(&topics::APPROVAL, message);
+                return Err(self
+                    .people
+                    .remedies
+                    .iter()
+                    .fold(failure, |failure, remedy| failure.hint(remedy)));
             }
         };
         // The newest word of each approver counts, and with it the plan that it names.

@@ -47,8 +47,10 @@ pub struct People {
     pub is_asked: bool,
     /// Their votes.
     pub votes: Vec<PersonVote>,
-    /// What could not be read, each with its remedy: with it there might be more votes, or refusals.
+    /// What could not be read: with it there might be more votes, or refusals.
     pub unclear: Vec<String>,
+    /// What would let it be read, each once.
+    pub remedies: Vec<String>,
     /// What was seen and does not count.
     pub notes: Vec<String>,
 }
@@ -404,7 +406,7 @@ mod tests {
     fn what_a_forge_could_not_tell_is_unclear_unless_there_is_enough_without_it() {
         let recent = "2026-11-24T11:00:00Z";
         let unclear = vec!["cannot read the reviews".to_owned()];
-        let asked = |votes| People { is_asked: true, votes, unclear: unclear.clone(), notes: vec![] };
+        let asked = |votes| People { is_asked: true, votes, unclear: unclear.clone(), ..People::default() };
         let author = Some("ben@example.org");
         let why = counted_with(&mixed(1), &[], &asked(vec![]), author).unwrap_err();
         assert_eq!(why, "cannot read the reviews");

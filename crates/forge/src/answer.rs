@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::carrier::{Answer, Carrier};
-use crate::fault::{Fault, Need};
+use crate::fault::Fault;
+use crate::need::Need;
 
 /// The answer, where its status is a yes.
 pub(crate) fn accepted(

@@ -5,14 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// What a token must be allowed for a question, in the words of its forge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The permission: `deployments: write`, or the scope and role of a GitLab token.
-    pub permission: &'static str,
-    /// What to write or to click so that the token has it.
-    pub remedy: &'static str,
-}
+use crate::need::Need;
 
 /// A forge gave no answer that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +69,10 @@ impl Fault {
         match self {
             Self::Offline => "run it without --offline".to_owned(),
             Self::NotSet { remedy, .. } => remedy.clone(),
-            Self::Denied { need, .. } => need.remedy.to_owned(),
+            Self::Denied { need, status: 401, .. } => {
+                format!("set a token that is valid; {}", need.hint())
+            }
+            Self::Denied { need, .. } => need.hint(),
             Self::Limited { .. } => {
                 "run it again after that time, or with a token of its own in WINDLASS_FORGE_TOKEN".to_owned()
             }
@@ -104,12 +100,12 @@ impl fmt::Display for Fault {
             Self::Offline => f.write_str("--offline: no forge is asked"),
             Self::NotSet { why, .. } => f.write_str(why),
             Self::Denied { attempt, status, says, need } => {
-                let hidden = if *status == 404 { ", which may also mean that it is not there" } else { "" };
-                write!(
-                    f,
-                    "cannot {attempt}: status {status}{says}: the token may lack {}{hidden}",
-                    need.permission
-                )
+                let means = match status {
+                    401 => "the token is wrong, expired or revoked; it needs",
+                    404 => "it is not there, or the token may not see it and lacks",
+                    _ => "the token lacks",
+                };
+                write!(f, "cannot {attempt}: status {status}{says}: {means} {}", need.permission)
             }
             Self::Limited { attempt, wait } => {
                 write!(f, "cannot {attempt}: its rate limit asks to wait {} s", wait.as_secs())

@@ -9,13 +9,15 @@ mod fault;
 mod github;
 mod gitlab;
 mod limit;
+mod need;
 mod place;
 mod question;
 
 use async_trait::async_trait;
 
 pub use self::carrier::Patience;
-pub use self::fault::{Fault, Need};
+pub use self::fault::Fault;
+pub use self::need::{Need, Remedy, remedies};
 pub use self::place::{Kind, Place, Token, Vars};
 pub use self::question::{
     BranchProtection, Mark, Matter, Means, Meeting, Opened, Opinion, Opinions, Protection, Record, Standing,

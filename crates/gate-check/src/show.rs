@@ -109,7 +109,7 @@ pub(crate) fn markdown(
             &result.bound,
             result.why.as_deref().unwrap_or_default(),
         ]
-        .map(sink::markdown);
+        .map(sink::prose);
         line(&mut text, format_args!("| {} |", cells.join(" | ")));
     }
     for judged in conditions.iter().filter(|judged| !judged.result.offenders.is_empty()) {
@@ -123,7 +123,7 @@ pub(crate) fn markdown(
         text.push('\n');
     }
     for note in notes {
-        line(&mut text, format_args!("- {}", sink::markdown(note)));
+        line(&mut text, format_args!("- {}", sink::prose(note)));
     }
     text
 }

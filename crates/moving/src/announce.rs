@@ -3,7 +3,6 @@
 //! A listener that cannot be told never changes what a run does nor its exit code, and always shows: in the report, in
 //! its text and summary, and as a warning of the CI system.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,17 +10,19 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use windlass_ci::fail::{Failure, Result};
-use windlass_ci::report::{Annotation, Level, Report};
+use windlass_ci::report::Report;
 use windlass_ci::session::{Located, Session};
-use windlass_ci::sink;
 use windlass_domain::announcement::{Announcement, Direction, Moment};
 use windlass_domain::digest::Digest;
 use windlass_domain::journal::Event;
-use windlass_domain::outcome::{Outcome, Reason};
+use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
 use windlass_domain::rollout::Plan;
 use windlass_target::document::Own;
 use windlass_target::drive::News;
+
+pub use crate::unheard::Unheard;
+use crate::unheard::{self, Untold};
 
 /// How long one listener may take to be told one moment.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,8 +39,8 @@ pub trait Listener: Send + Sync {
     /// Tells it one moment; of one run, they come in order. A moment that it does not care for is told in no time.
     ///
     /// # Errors
-    /// Why it could not be told, and what to do: one sentence without secrets.
-    async fn tell(&self, said: &Announcement) -> Result<(), String>;
+    /// Why it could not be told, and what to do.
+    async fn tell(&self, said: &Announcement) -> Result<(), Unheard>;
 }
 
 /// Makes the listeners of one kind for a run, or says why they cannot be.
@@ -47,14 +48,6 @@ type Register = fn(&Session, &Located, &Environment) -> Vec<Arc<dyn Listener>>;
 
 /// Every kind of listener.
 const KINDS: &[Register] = &[crate::records::listeners, crate::receivers::receivers];
-
-/// A listener that was not told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Untold {
-    name: String,
-    moment: Moment,
-    why: String,
-}
 
 /// Tells the moments of one run to all its listeners.
 pub struct Announcer {
@@ -152,8 +145,7 @@ impl Announcer {
         while let Some(told) = ending.join_next().await {
             untold.extend(told.unwrap_or_default());
         }
-        untold.sort_by(|one, other| (&one.name, one.moment).cmp(&(&other.name, other.moment)));
-        shown(result, &untold)
+        unheard::shown(result, untold)
     }
 
     /// What is told of a result; nothing where nothing was moved and nobody is waited for.
@@ -233,9 +225,9 @@ async fn tell(listener: Arc<dyn Listener>, said: Arc<Announcement>, within: Dura
     let why = match timeout(within, listener.tell(&said)).await {
         Ok(Ok(())) => return None,
         Ok(Err(why)) => why,
-        Err(_) => format!("no answer within {} s", within.as_secs()),
+        Err(_) => Unheard::new(format!("no answer within {} s", within.as_secs())),
     };
-    Some(Untold { name: listener.name(), moment: said.moment, why })
+    Some(Untold { name: listener.name(), moments: vec![said.moment], why })
 }
 
 fn sentence(moment: Moment, direction: Direction, revision: &str, environment: &str) -> String {
@@ -268,32 +260,6 @@ fn cause(failure: &Failure) -> Option<String> {
     chain.strip_prefix(&failure.message)?.strip_prefix(": ").map(str::to_owned)
 }
 
-/// The result, with a warning for each who was not told.
-fn shown(result: Result<Report<Own>>, untold: &[Untold]) -> Result<Report<Own>> {
-    let line = |one: &Untold| format!("{} was not told `{}`: {}", one.name, one.moment.word(), one.why);
-    match result {
-        Ok(mut report) => {
-            for one in untold {
-                let why = line(one);
-                writeln!(report.text, "  {:<9} {}", "not told", sink::line(&why))
-                    .expect("writing to a string cannot fail");
-                writeln!(report.markdown, "\n- {}", sink::markdown(&why))
-                    .expect("writing to a string cannot fail");
-                report.annotations.push(Annotation {
-                    level: Level::Warning,
-                    title: format!("{} was not told", one.name),
-                    message: why.clone(),
-                    path: None,
-                    line: None,
-                });
-                report.reasons.push(Reason::new("announcement").place(one.name.clone()).why(why));
-            }
-            Ok(report)
-        }
-        Err(failure) => Err(untold.iter().fold(failure, |failure, one| failure.hint(line(one)))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,12 +288,12 @@ mod tests {
             "ear".to_owned()
         }
 
-        async fn tell(&self, said: &Announcement) -> Result<(), String> {
+        async fn tell(&self, said: &Announcement) -> Result<(), Unheard> {
             self.heard.lock().unwrap().push(said.clone());
             if self.hangs {
                 std::future::pending::<()>().await;
             }
-            self.fails.map_or(Ok(()), |why| Err(why.to_owned()))
+            self.fails.map_or(Ok(()), |why| Err(Unheard::new(why)))
         }
     }
 

@@ -5,9 +5,11 @@
 pub mod announce;
 mod failures;
 mod forge;
+mod fork;
 mod people;
 mod receivers;
 mod records;
+mod unheard;
 mod unheeded;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use windlass_ci::session::{Located, Session};
 use windlass_domain::approval::{People, PersonVote};
 use windlass_domain::policy::{Approval, Environment};
-use windlass_forge::{Fault, Forge, Matter, Opinion, Opinions, Patience};
+use windlass_forge::{Fault, Forge, Matter, Opinion, Opinions, Patience, remedies};
 
 /// How long the forge is asked, in all.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ pub async fn people(
     session.progress.now("asking the forge who has agreed");
     let forge = match crate::forge::forge(session, &located.folder, Patience::default()) {
         Ok(forge) => forge,
-        Err(fault) => return unclear(told(&fault)),
+        Err(fault) => return of_faults(&[fault]),
     };
     let matter = Matter { commit: commit.to_owned(), environment: environment.name.clone() };
     match tokio::time::timeout(WITHIN, ask(&*forge, rule, &matter)).await {
@@ -46,16 +46,10 @@ fn of_a_forge(rule: &Approval) -> impl Iterator<Item = &str> {
 async fn ask(forge: &dyn Forge, rule: &Approval, matter: &Matter) -> People {
     let opinions = match forge.opinions(matter).await {
         Ok(opinions) => opinions,
-        Err(fault) => {
-            return People { is_asked: true, unclear: vec![told(&fault)], ..People::default() };
-        }
+        Err(fault) => return of_faults(&[fault]),
     };
-    let mut people = People {
-        is_asked: true,
-        unclear: opinions.missing.iter().map(told).collect(),
-        notes: opinions.notes.clone(),
-        ..People::default()
-    };
+    let mut faults = opinions.missing.clone();
+    let mut votes = Vec::new();
     let mut members = BTreeMap::new();
     for opinion in &opinions.given {
         let mut named_by = Vec::new();
@@ -63,13 +57,23 @@ async fn ask(forge: &dyn Forge, rule: &Approval, matter: &Matter) -> People {
             match is_named(forge, from, &opinion.login, &mut members).await {
                 Ok(true) => named_by.push(from.to_owned()),
                 Ok(false) => {}
-                Err(why) if people.unclear.contains(&why) => {}
-                Err(why) => people.unclear.push(why),
+                Err(fault) if faults.contains(&fault) => {}
+                Err(fault) => faults.push(fault),
             }
         }
-        people.votes.push(vote(opinion, &opinions, named_by));
+        votes.push(vote(opinion, &opinions, named_by));
     }
-    people
+    People { votes, notes: opinions.notes.clone(), ..of_faults(&faults) }
+}
+
+/// What could not be read, and what would let it be.
+fn of_faults(faults: &[Fault]) -> People {
+    People {
+        is_asked: true,
+        unclear: faults.iter().map(ToString::to_string).collect(),
+        remedies: remedies(faults),
+        ..People::default()
+    }
 }
 
 fn vote(opinion: &Opinion, all: &Opinions, named_by: Vec<String>) -> PersonVote {
@@ -89,8 +93,8 @@ async fn is_named(
     forge: &dyn Forge,
     from: &str,
     login: &str,
-    members: &mut BTreeMap<(String, String), Result<bool, String>>,
-) -> Result<bool, String> {
+    members: &mut BTreeMap<(String, String), Result<bool, Fault>>,
+) -> Result<bool, Fault> {
     if let Some(user) = from.strip_prefix("user:") {
         return Ok(user.eq_ignore_ascii_case(login));
     }
@@ -99,12 +103,7 @@ async fn is_named(
     if let Some(known) = members.get(&key) {
         return known.clone();
     }
-    let is_member = forge.is_member(team, login).await.map_err(|fault| told(&fault));
+    let is_member = forge.is_member(team, login).await;
     members.insert(key, is_member.clone());
     is_member
-}
-
-/// A fault and its remedy, on one line.
-pub(crate) fn told(fault: &Fault) -> String {
-    format!("{fault} ({})", fault.hint())
 }

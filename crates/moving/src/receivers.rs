@@ -8,7 +8,7 @@ use windlass_domain::announcement::Announcement;
 use windlass_domain::policy::Environment;
 use windlass_notify::{Bounds, Teller, tellers};
 
-use crate::announce::Listener;
+use crate::announce::{Listener, Unheard};
 
 struct Receiver(Teller);
 
@@ -18,8 +18,12 @@ impl Listener for Receiver {
         self.0.name()
     }
 
-    async fn tell(&self, said: &Announcement) -> Result<(), String> {
-        if self.0.hears(said.moment, &said.environment) { self.0.tell(said).await } else { Ok(()) }
+    async fn tell(&self, said: &Announcement) -> Result<(), Unheard> {
+        if self.0.hears(said.moment, &said.environment) {
+            self.0.tell(said).await.map_err(Unheard::new)
+        } else {
+            Ok(())
+        }
     }
 }
 

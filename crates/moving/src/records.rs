@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use windlass_ci::session::{Located, Session};
 use windlass_domain::announcement::{Announcement, Direction, Moment};
 use windlass_domain::policy::Environment;
-use windlass_forge::{Forge, Kind, Mark, Opened, Patience, Record, Standing};
+use windlass_forge::{Fault, Forge, Kind, Mark, Opened, Patience, Record, Standing};
 
-use crate::announce::Listener;
-use crate::people::told;
+use crate::announce::{Listener, Unheard};
+use crate::fork::fork;
 
 /// Shorter than a listener may take: what the forge did not take is then told with its reason.
 const PATIENCE: Patience = Patience {
@@ -32,15 +32,18 @@ pub(crate) fn listeners(
         return Vec::new();
     }
     let listener: Arc<dyn Listener> = match crate::forge::forge(session, &located.folder, PATIENCE) {
-        Ok(forge) => Arc::new(Records::new(forge, environment.forge.url.clone())),
-        Err(fault) => Arc::new(NoForge { why: told(&fault) }),
+        Ok(forge) => {
+            let (url, fork) = (environment.forge.url.clone(), fork(&session.context));
+            Arc::new(Records { forge, url, fork, opened: Mutex::default() })
+        }
+        Err(fault) => Arc::new(NoForge { fault }),
     };
     vec![listener]
 }
 
 /// A forge that cannot be asked, though it is meant to be.
 struct NoForge {
-    why: String,
+    fault: Fault,
 }
 
 #[async_trait]
@@ -49,8 +52,8 @@ impl Listener for NoForge {
         "deployment records".to_owned()
     }
 
-    async fn tell(&self, _: &Announcement) -> Result<(), String> {
-        Err(self.why.clone())
+    async fn tell(&self, _: &Announcement) -> Result<(), Unheard> {
+        Err(unheard(&self.fault))
     }
 }
 
@@ -58,14 +61,26 @@ impl Listener for NoForge {
 struct Records {
     forge: Box<dyn Forge>,
     url: Option<String>,
+    /// The fork whose pull request this run is of: its token only reads.
+    fork: Option<String>,
     /// The record, once it is begun; held while one moment is told, so that they come in order.
     opened: Mutex<Option<Opened>>,
 }
 
 impl Records {
-    fn new(forge: Box<dyn Forge>, url: Option<String>) -> Self {
-        Self { forge, url, opened: Mutex::default() }
+    /// A fault of the forge; where a fork's token may not write, that is as it should be.
+    fn unheard(&self, fault: &Fault) -> Unheard {
+        match (&self.fork, fault) {
+            (Some(fork), Fault::Denied { status: 403 | 404, .. }) => Unheard::expected(format!(
+                "this run is of a pull request from {fork}, whose token only reads: no record was written, and this summary stands for it"
+            )),
+            (Some(_) | None, fault) => unheard(fault),
+        }
     }
+}
+
+fn unheard(fault: &Fault) -> Unheard {
+    Unheard::new(fault.to_string()).next(fault.hint())
 }
 
 #[async_trait]
@@ -77,13 +92,13 @@ impl Listener for Records {
         }
     }
 
-    async fn tell(&self, said: &Announcement) -> Result<(), String> {
+    async fn tell(&self, said: &Announcement) -> Result<(), Unheard> {
         let Some(standing) = standing(said.moment, said.direction) else { return Ok(()) };
         let mut opened = self.opened.lock().await;
         if opened.is_none() {
             let commit = said.commit.clone().ok_or_else(|| {
-                "the commit of the release is not known, and a record is of one (run it in a repository)"
-                    .to_owned()
+                Unheard::new("the commit of the release is not known, and a record is of one")
+                    .next("run it in a repository")
             })?;
             let record = Record {
                 environment: said.environment.clone(),
@@ -91,7 +106,7 @@ impl Listener for Records {
                 task: task(said.direction),
                 description: said.what.clone(),
             };
-            *opened = Some(self.forge.open(&record).await.map_err(|fault| told(&fault))?);
+            *opened = Some(self.forge.open(&record).await.map_err(|fault| self.unheard(&fault))?);
         }
         let Some(Opened::Ours(id)) = opened.as_ref() else { return Ok(()) };
         let mark = Mark {
@@ -100,7 +115,7 @@ impl Listener for Records {
             environment: said.environment.clone(),
             url: self.url.clone(),
         };
-        self.forge.mark(id, &mark).await.map_err(|fault| told(&fault))
+        self.forge.mark(id, &mark).await.map_err(|fault| self.unheard(&fault))
     }
 }
 

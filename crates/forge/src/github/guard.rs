@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::{Github, User, need};
 use crate::answer::segment;
-use crate::fault::{Fault, Need};
+use crate::fault::Fault;
 use crate::limit;
+use crate::need::Need;
 use crate::question::{BranchProtection, Meeting, Protection};
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +91,7 @@ impl Github {
             match self.answer(what, need, &self.path(path)).await {
                 Ok(_) => {}
                 Err(Fault::Denied { need, .. }) => {
-                    lacks.push((need.permission.to_owned(), need.remedy.to_owned()));
+                    lacks.push((need.permission.to_owned(), need.hint()));
                 }
                 Err(fault) => return Err(fault),
             }

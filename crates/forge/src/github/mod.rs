@@ -21,7 +21,8 @@ use self::wire::Wire;
 use crate::Forge;
 use crate::answer::{accepted, read, segment};
 use crate::carrier::{Answer, Carrier};
-use crate::fault::{Fault, Need};
+use crate::fault::Fault;
+use crate::need::Need;
 use crate::place::Place;
 use crate::question::{BranchProtection, Mark, Matter, Meeting, Opened, Opinions, Protection, Record};
 

@@ -69,7 +69,7 @@ impl Github {
             segment(&record.environment)
         ));
         let there: Vec<Deployment> =
-            self.all("read the deployment records", need::DEPLOYMENTS_READ, &path).await?;
+            self.all("read the deployment records", need::DEPLOYMENTS_WRITE, &path).await?;
         let ours = there.iter().find(|one| {
             one.payload.get("windlass_run").and_then(Value::as_str) == Some(run)
                 && one.payload.get("windlass_task").and_then(Value::as_str) == Some(record.task)
@@ -82,7 +82,7 @@ impl Github {
         for one in there.iter().filter(|one| one.payload.get("windlass_run").is_none()).take(5) {
             let path = self.path(&format!("/deployments/{}/statuses?per_page=30", one.id));
             let statuses: Vec<Status> =
-                self.get("read the statuses of a deployment record", need::DEPLOYMENTS_READ, &path).await?;
+                self.get("read the statuses of a deployment record", need::DEPLOYMENTS_WRITE, &path).await?;
             let is_here = |url: &Option<String>| url.as_deref().is_some_and(|url| is_under(url, log));
             if statuses.iter().any(|status| is_here(&status.log_url) || is_here(&status.target_url)) {
                 return Ok(Some(Opened::CiSystems));

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{Gitlab, User, need};
 use crate::answer::{read, segment};
-use crate::fault::{Fault, Need};
+use crate::fault::Fault;
 use crate::limit;
+use crate::need::Need;
 use crate::question::{BranchProtection, Meeting, Protection};
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +75,7 @@ impl Gitlab {
             match self.ask(what, need, Method::GET, &self.path(path), None).await {
                 Ok(_) => {}
                 Err(Fault::Denied { need, .. }) => {
-                    lacks.push((format!("{} to {what}", need.permission), need.remedy.to_owned()));
+                    lacks.push((format!("{} to {what}", need.permission), need.hint()));
                 }
                 Err(fault) => return Err(fault),
             }

@@ -19,7 +19,8 @@ use serde_json::Value;
 use crate::Forge;
 use crate::answer::{accepted, read, segment};
 use crate::carrier::{Answer, Carrier};
-use crate::fault::{Fault, Need};
+use crate::fault::Fault;
+use crate::need::Need;
 use crate::place::Place;
 use crate::question::{BranchProtection, Mark, Matter, Meeting, Opened, Opinions, Protection, Record};
 

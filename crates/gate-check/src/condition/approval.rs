@@ -37,7 +37,8 @@ pub(super) fn judge(facts: &Facts<'_>, rule: &Approval) -> Judged {
         Tally::Enough(by) => new(Status::Passed).observed(format!("approved by {}", by.join(", "))),
         Tally::Unasked { by, people } => {
             new(Status::LeftToDeploy).observed(format!("{} that count by keys", by.len())).why(format!(
-                "{} must be asked of the forge: deploy does, and lets nothing in without",
+                "{} must be asked of the forge: deploy does, on GitHub in a job with `permissions: {{ actions: read, contents: \
+                 read, pull-requests: read }}`, and lets nothing in without",
                 people.join(", ")
             ))
         }
