@@ -17,6 +17,7 @@ mod explain;
 mod init;
 mod keygen;
 mod live;
+mod man;
 mod notify;
 mod schema;
 

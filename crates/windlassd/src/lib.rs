@@ -51,3 +51,9 @@ pub mod fuzz {
 
 pub use self::start::run;
 pub use self::topics::TOPICS;
+
+/// Its flags, for completions and pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    <args::Arguments as clap::CommandFactory>::command()
+}

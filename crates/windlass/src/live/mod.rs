@@ -10,6 +10,11 @@ mod watch;
 
 use std::process::ExitCode;
 
+pub(crate) use self::history::Arguments as History;
+pub(crate) use self::hold::{Hold, Unhold};
+pub(crate) use self::status::Arguments as Status;
+pub(crate) use self::stop::Arguments as Stop;
+
 use windlass_ci::context::Context;
 use windlass_ci::tool;
 use windlass_domain::explain::Topic;
