@@ -17,11 +17,17 @@ use windlass_target::host::control::Place;
 use crate::act::{self, Ran, Runner, Running};
 use crate::server::{Server, json};
 
+/// The repository, as the emulator has it from the remote.
+pub(crate) const REPOSITORY: &str = "shop/shop";
+
+/// The token of a run's jobs.
+pub(crate) const TOKEN: &str = "a-token-for-nobody-but-the-api";
+
 /// Every environment of the consumer's policies.
 const ENVIRONMENTS: [&str; 6] = ["dev", "staging", "production", "deployed", "watched", "returned"];
 
 pub(crate) struct Consumer {
-    /// GitHub's API: it takes any record of a deployment.
+    /// GitHub's API.
     pub(crate) api: Server,
     folder: TempDir,
     mapping: Vec<String>,
@@ -29,17 +35,21 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    /// The repository with version v1, nothing released yet.
+    /// The repository with version v1, nothing released yet, and a GitHub that takes any record.
     pub(crate) fn new() -> Self {
+        Self::beside(Server::start(|asked, _| match asked.method.as_str() {
+            "GET" => json(200, "[]"),
+            _ => json(201, r#"{ "id": 1 }"#),
+        }))
+    }
+
+    /// The same, beside a GitHub of the test's own.
+    pub(crate) fn beside(api: Server) -> Self {
         let folder = tempfile::Builder::new().prefix("wl-gh").tempdir().unwrap();
         for name in ["repo", "home", "store", "tools"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
         }
         let mapping = act::export(&folder.path().join("export"));
-        let api = Server::start(|asked, _| match asked.method.as_str() {
-            "GET" => json(200, "[]"),
-            _ => json(201, r#"{ "id": 1 }"#),
-        });
         let settings = vec!["--env".to_owned(), format!("GITHUB_API_URL={}", api.url())];
         let mut consumer = Self { api, folder, mapping, settings };
         consumer.put_tools();
@@ -53,15 +63,15 @@ impl Consumer {
         }
         let key = fs::read_to_string(consumer.path("keys/pipeline/windlass.key")).unwrap();
         consumer.set("--secret", "WINDLASS_SIGNING_KEY", &key);
-        // As `env: { GITHUB_TOKEN: "${{ github.token }}" }` of a caller hands it on.
-        consumer.set("--env", "GITHUB_TOKEN", "a-token-for-nobody-but-the-api");
-        consumer.set("--secret", "GITHUB_TOKEN", "a-token-for-nobody-but-the-api");
+        // What `github.token` is; no step has it but by the workflow's own words.
+        consumer.set("--secret", "GITHUB_TOKEN", TOKEN);
         consumer.set("--var", "WINDLASS_BIN", &consumer.path("tools").display().to_string());
         let store = consumer.path("store").display().to_string();
         for policy in ["windlass.yml", "outcomes.yml"] {
             consumer.edit(policy, "@store@", &store);
         }
         consumer.git(&["init", "-q"]);
+        consumer.git(&["remote", "add", "origin", &format!("https://github.com/{REPOSITORY}.git")]);
         consumer.commit("v1");
         consumer
     }

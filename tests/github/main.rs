@@ -10,6 +10,7 @@ mod server;
 mod act;
 mod cancelled;
 mod consumer;
+mod forge;
 mod outcomes;
 mod pipeline;
 mod shipped;

@@ -9,7 +9,7 @@ use crate::act;
 use crate::consumer::Consumer;
 
 /// All jobs of the caller's workflow, when all is well.
-const ALL: [(&str, &str); 8] = [
+pub(crate) const ALL: [(&str, &str); 8] = [
     ("build and test", "success"),
     ("provenance", "success"),
     ("scan", "success"),
@@ -22,7 +22,7 @@ const ALL: [(&str, &str); 8] = [
 
 /// The jobs before an environment, that one failed, and what never began. The emulator stops where a called workflow fails,
 /// so that not even `verdict` is seen; `the_order_of_the_jobs_is_by_their_needs` looks at what GitHub goes by.
-fn failed_in(environment: &str) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn failed_in(environment: &str) -> Vec<(&'static str, &'static str)> {
     let mut jobs: Vec<(&str, &str)> = Vec::new();
     for (job, result) in ALL {
         if job == environment {

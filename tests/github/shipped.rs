@@ -117,3 +117,74 @@ fn whatever_moves_an_environment_waits_for_what_moves_it_already() {
         );
     }
 }
+
+/// The steps of a workflow with where they stand.
+fn steps(name: &str) -> Vec<(String, Value)> {
+    let of = |(job, what): (String, Value)| {
+        let steps = what.get("steps").and_then(Value::as_array).cloned().unwrap_or_default();
+        steps.into_iter().map(move |step| (format!("{name}: {job}"), step))
+    };
+    jobs(&workflow(name)).into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn the_jobs_token_reaches_the_steps_that_ask_the_forge_and_no_other() {
+    let mut counted = 0;
+    for (place, step) in CALLED.iter().flat_map(|name| steps(name)) {
+        let uses = step.get("uses").and_then(Value::as_str).unwrap_or_default();
+        let env = |name: &str| step.get("env").and_then(|env| env.get(name)).and_then(Value::as_str);
+        let is_one = |tool: &str| uses.contains(&format!("/actions/{tool}@"));
+        let token = (is_one("deploy") || is_one("rollback")).then_some("${{ github.token }}");
+        assert_eq!(env("GITHUB_TOKEN"), token, "{place}: {step}");
+        // Who rolls back asks for nobody's approval.
+        let own = is_one("deploy").then_some("${{ secrets.WINDLASS_FORGE_TOKEN }}");
+        assert_eq!(env("WINDLASS_FORGE_TOKEN"), own, "{place}: {step}");
+        counted += usize::from(token.is_some());
+    }
+    assert_eq!(counted, 5);
+    for name in CALLED {
+        let workflow = workflow(name);
+        let whole = [
+            workflow.get("env").cloned(),
+            jobs(&workflow).iter().find_map(|(_, job)| job.pointer("/env/GITHUB_TOKEN").cloned()),
+        ];
+        assert_eq!(whole, [None, None], "{name} hands the token to more than a step");
+    }
+}
+
+/// The permissions of a job, each with its level.
+fn permissions(job: &Value) -> Vec<(String, String)> {
+    let all = job.get("permissions").and_then(Value::as_object).unwrap();
+    all.iter().map(|(name, level)| (name.clone(), level.as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn who_calls_a_workflow_permits_what_its_jobs_ask_for() {
+    // GitHub starts no run in which a called job asks for more than its caller has.
+    let release = jobs(&workflow("environment.yml")).remove(0).1;
+    let pipeline = jobs(&workflow("pipeline.yml"));
+    let calls = pipeline.iter().filter(|(_, job)| job.get("uses").is_some());
+    assert_eq!(
+        calls.map(|(name, job)| (name.as_str(), permissions(job))).collect::<Vec<_>>(),
+        [
+            ("dev", permissions(&release)),
+            ("staging", permissions(&release)),
+            ("production", permissions(&release)),
+        ]
+    );
+    let mut asked: Vec<(String, String)> = pipeline.iter().flat_map(|(_, job)| permissions(job)).collect();
+    asked.sort();
+    asked.dedup();
+    let caller = include_str!("consumer/.github/workflows/release.yml");
+    let caller: Value = serde_yaml::from_str(caller).unwrap();
+    let mut permitted = permissions(caller.pointer("/jobs/release").unwrap());
+    permitted.sort();
+    assert_eq!(asked, permitted);
+    // And so say the header and the page that people copy from.
+    let page = include_str!("../../docs/github.md").split("```").nth(1).unwrap();
+    let header: String = text("pipeline.yml").lines().take_while(|line| line.starts_with('#')).collect();
+    for (name, level) in asked {
+        let entry = format!("{name}: {level}");
+        assert!(page.contains(&entry) && header.contains(&entry), "{entry}");
+    }
+}
