@@ -79,7 +79,7 @@ fn actions() -> Vec<Action> {
             about: "Judge whether a release may enter an environment, from reports and evidence.",
             icon: "shield",
             flags: Some(windlass_gate_check::command()),
-            outputs: &[],
+            outputs: &[("junit-path", "The conditions as JUnit XML, one case each.")],
             permissions: &[],
             minimal: &[("environment", "staging")],
             full: &[

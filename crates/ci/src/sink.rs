@@ -76,6 +76,25 @@ fn first_span(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, span, after))
 }
 
+/// Text for an attribute or the content of XML 1.0: one line, no markup, and no character that XML cannot hold.
+#[must_use]
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in line(text).chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // Of what XML 1.0 cannot hold, these alone are left by `line`.
+            '\u{fffe}' | '\u{ffff}' => out.extend(character.escape_unicode()),
+            character => out.push(character),
+        }
+    }
+    out
+}
+
 /// Breaks `##word[` anywhere, and the first `::` where nothing but white space or signs stands before it.
 fn without_commands(text: String) -> String {
     let mut text = text;

@@ -1,7 +1,7 @@
 //! Whatever text comes from outside, it stays text.
 
 use proptest::prelude::*;
-use windlass_ci::sink::{line, markdown, prose};
+use windlass_ci::sink::{line, markdown, prose, xml};
 
 /// Characters that make trouble, more often than chance would have them.
 fn hostile() -> impl Strategy<Value = String> {
@@ -23,6 +23,10 @@ fn hostile() -> impl Strategy<Value = String> {
         Just(" ".to_owned()),
         Just("error".to_owned()),
         Just("<b>".to_owned()),
+        Just("&lt;".to_owned()),
+        Just("]]>".to_owned()),
+        Just("'\"".to_owned()),
+        Just("\u{0}\u{b}\u{fffe}\u{ffff}".to_owned()),
         any::<char>().prop_map(String::from),
     ];
     prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
@@ -46,6 +50,18 @@ proptest! {
         for prefix in ["", "  ", "  hint: ", "gate-check: failed: ", "- ", "\t"] {
             prop_assert!(!is_command(&format!("{prefix}{line}")), "{prefix}{line:?}");
         }
+    }
+
+    #[test]
+    fn xml_is_one_line_of_text_that_xml_can_hold_and_no_markup(text in hostile()) {
+        let escaped = xml(&text);
+        prop_assert!(!escaped.contains(['<', '>', '"', '\'', '\u{fffe}', '\u{ffff}']), "{escaped:?}");
+        prop_assert!(!escaped.contains(char::is_control), "{escaped:?}");
+        for after in escaped.split('&').skip(1) {
+            let known = ["lt;", "gt;", "amp;", "quot;", "#39;"].iter().any(|entity| after.starts_with(entity));
+            prop_assert!(known, "{escaped:?}");
+        }
+        prop_assert!(!is_command(&format!("  {escaped}")), "{escaped:?}");
     }
 
     #[test]

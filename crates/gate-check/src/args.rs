@@ -29,6 +29,10 @@ pub(crate) struct GateCheck {
     /// [default: that of the newest deploy in the evidence]. deploy asks the target's ledger again
     #[arg(long, value_name = "DIGEST", value_parser = live)]
     pub(crate) live: Option<Live>,
+    /// Write the conditions as JUnit XML to FILE, one case each, for CI systems that show tests
+    /// [default: gate-check.junit.xml in the report folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

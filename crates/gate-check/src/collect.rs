@@ -8,7 +8,7 @@ use windlass_domain::digest::Digest;
 
 use crate::own::{Evidence, ReportResult};
 use crate::report::model::{Content, Coverage, Findings, Tests};
-use crate::report::{self, Format, Trouble};
+use crate::report::{self, Format, Parsed, Trouble};
 use crate::summary;
 
 /// Where reports are looked for when nobody says.
@@ -44,7 +44,7 @@ pub(crate) struct Reports {
     pub(crate) findings: Option<Findings>,
     /// What makes every condition on reports unjudgeable.
     pub(crate) problems: Vec<String>,
-    /// Files that are no reports, and need not be.
+    /// Files that are no reports, and need not be, and verdicts of gates.
     pub(crate) ignored: Vec<String>,
 }
 
@@ -136,6 +136,11 @@ fn walk(folder: &Path, problems: &mut Vec<String>) -> Vec<PathBuf> {
 fn take(reports: &mut Reports, digests: &mut BTreeSet<Digest>, name: String, path: &Path, promising: bool) {
     let parsed = report::read_file(path);
     if matches!(parsed, Err(Trouble::Unknown(_))) && !promising {
+        reports.ignored.push(name);
+        return;
+    }
+    // A gate that counted its own verdict as tests would let a release on that has none.
+    if matches!(&parsed, Ok(Parsed { content: Content::Tests(tests), .. }) if tests.of_a_gate) {
         reports.ignored.push(name);
         return;
     }

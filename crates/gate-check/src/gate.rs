@@ -1,6 +1,11 @@
 //! The gate itself: gathers what may be judged by, judges, attests, reports.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use windlass_ci::fail::{Failure, Result};
+use windlass_ci::file;
 use windlass_ci::report::Report;
 use windlass_ci::session::{Artifact, Located, Session};
 use windlass_domain::outcome::{Outcome, Reason};
@@ -13,13 +18,14 @@ use crate::condition::{self, Facts, Judged};
 use crate::git::Repository;
 use crate::own::Own;
 use crate::status::together;
-use crate::{show, topics};
+use crate::{junit, show, topics};
 
 /// Judges whether the artifact may enter the environment.
 ///
 /// # Errors
 /// Invalid (2) for what is wrong in usage, policy, artifact or keys; unknown (3) where evidence cannot be read or written.
 pub(crate) fn judge(session: &Session, arguments: &GateCheck) -> Result<Report<Own>> {
+    forget_junit(session, arguments)?;
     let located = session.policy()?;
     let environment = session.environment(&located.policy)?;
     let artifact = session.artifact(Some(&located))?;
@@ -56,9 +62,11 @@ pub(crate) fn judge(session: &Session, arguments: &GateCheck) -> Result<Report<O
     });
     let outcome = come_to(environment, &conditions)?;
     let mut notes = notes(environment, &reports, &conditions, signs);
+    let mut files = Vec::new();
     if session.common.plan {
         notes.push("--plan: nothing was added to the evidence".into());
     } else {
+        files.push(write_junit(session, arguments, environment, &conditions)?);
         let about = About {
             artifact: artifact.digest,
             commit: commit.as_deref(),
@@ -68,7 +76,47 @@ pub(crate) fn judge(session: &Session, arguments: &GateCheck) -> Result<Report<O
         };
         notes.push(attest::append(session, &about, &reports, &conditions, outcome)?);
     }
-    Ok(report(environment, &artifact, outcome, conditions, reports, &notes))
+    let mut report = report(environment, &artifact, outcome, conditions, reports, &notes);
+    report.files = files;
+    Ok(report)
+}
+
+/// Writes the conditions as JUnit XML, and says under which name the file is an output.
+fn write_junit(
+    session: &Session,
+    arguments: &GateCheck,
+    environment: &Environment,
+    conditions: &[Judged],
+) -> Result<(String, PathBuf)> {
+    let path = junit_path(session, arguments);
+    let text = junit::text(&environment.name, conditions, session.context.started);
+    file::write_whole(&path, text.as_bytes()).map_err(|error| {
+        Failure::unknown(&topics::JUNIT_FILE, format!("cannot write {}", path.display())).because(error)
+    })?;
+    Ok(("junit-path".to_owned(), path))
+}
+
+/// Takes away what an earlier run wrote: a job hands on the whole folder, and where this run cannot judge, the answer of
+/// another environment would be shown as its own.
+fn forget_junit(session: &Session, arguments: &GateCheck) -> Result<()> {
+    if session.common.plan {
+        return Ok(());
+    }
+    let path = junit_path(session, arguments);
+    match fs::remove_file(&path) {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            let message = format!("cannot take away {}", path.display());
+            Err(Failure::unknown(&topics::JUNIT_FILE, message).because(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn junit_path(session: &Session, arguments: &GateCheck) -> PathBuf {
+    match &arguments.junit {
+        Some(path) => session.context.folder.join(path),
+        None => session.report_dir().join("gate-check.junit.xml"),
+    }
 }
 
 /// The metrics that the environment puts bounds on.
@@ -127,7 +175,7 @@ fn notes(environment: &Environment, reports: &Reports, conditions: &[Judged], si
     }
     if let [first, ..] = reports.ignored.as_slice() {
         notes.push(format!(
-            "{} files are no reports and were left aside, {first} for one",
+            "{} files are no reports of tests, coverage or findings and were left aside, {first} for one",
             reports.ignored.len()
         ));
     }

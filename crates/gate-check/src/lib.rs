@@ -10,6 +10,7 @@ mod condition;
 mod diff;
 mod gate;
 mod git;
+mod junit;
 pub mod own;
 mod read;
 pub mod report;

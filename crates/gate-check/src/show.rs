@@ -8,6 +8,7 @@ use windlass_domain::outcome::{Outcome, Reason};
 
 use crate::condition::Judged;
 use crate::own::{ConditionResult, ReportResult};
+use crate::report::model::Offender;
 use crate::status::Status;
 
 const BOLD: &str = "\x1b[1m";
@@ -60,17 +61,22 @@ fn against(text: &mut String, judged: &Judged) {
     say("why", result.why.as_deref().unwrap_or_default());
     say("where", &place(result));
     for offender in result.offenders.iter().take(5) {
-        let at = match (&offender.path, offender.line) {
-            (Some(path), Some(number)) if offender.name != format!("{path}:{number}") => {
-                format!(" ({path}:{number})")
-            }
-            (Some(path), None) if *path != offender.name => format!(" ({path})"),
-            (Some(_), _) | (None, _) => String::new(),
-        };
-        let colon = if offender.message.is_empty() { "" } else { ": " };
-        say("worst", &format!("{}{at}{colon}{}", offender.name, offender.message));
+        say("worst", &in_words(offender));
     }
     say("next", &judged.next);
+}
+
+/// An offender: its name, where it is unless the name says so, and what was said of it. Comes from outside.
+pub(crate) fn in_words(offender: &Offender) -> String {
+    let at = match (&offender.path, offender.line) {
+        (Some(path), Some(number)) if offender.name != format!("{path}:{number}") => {
+            format!(" ({path}:{number})")
+        }
+        (Some(path), None) if *path != offender.name => format!(" ({path})"),
+        (Some(_), _) | (None, _) => String::new(),
+    };
+    let colon = if offender.message.is_empty() { "" } else { ": " };
+    format!("{}{at}{colon}{}", offender.name, offender.message)
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
@@ -82,7 +88,7 @@ const fn lets_on(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Waived | Status::NotApplicable | Status::LeftToDeploy)
 }
 
-fn place(result: &ConditionResult) -> String {
+pub(crate) fn place(result: &ConditionResult) -> String {
     result
         .evidence
         .as_ref()

@@ -17,6 +17,9 @@ windlass_domain::topics! {
     /// `freeze`.
     FREEZE = "gate.freeze": "Nothing enters the environment during a freeze. Where a boundary falls into a change of clocks, the freeze is the longer.",
         "Wait until the moment that gate-check names, or change windlass.yml.";
+    /// The JUnit file cannot be written.
+    JUNIT_FILE = "gate.junit-file": "The conditions cannot be written as JUnit XML.",
+        "Check --junit, --report-dir, their permissions and the space on the disk.";
     /// A report cannot be read.
     REPORT = "gate.report": "A report is empty, truncated, not well-formed or of an unknown form. No condition on reports passes while one cannot be read, since what is missing may be what stands against it.",
         "Run `gate-check read FILE`, which names the line; let the job write its reports whole.";

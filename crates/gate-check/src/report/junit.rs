@@ -68,6 +68,7 @@ impl Junit {
         self.depth += 1;
         if self.depth == 1 {
             self.stated = stated(element)?;
+            self.tests.of_a_gate = element.attribute("name")?.as_deref() == Some(crate::junit::ROOT);
         }
         match (element.name(), &mut self.case) {
             ("testsuite", None) => self.suites.push(element.attribute("name")?.unwrap_or_default()),

@@ -74,6 +74,8 @@ pub struct Tests {
     pub offenders: Vec<Offender>,
     /// The first flaky cases.
     pub flaky_offenders: Vec<Offender>,
+    /// Whether these are no tests but the conditions of a gate, as `gate-check --junit` writes them.
+    pub of_a_gate: bool,
 }
 
 impl Tests {
