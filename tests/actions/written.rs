@@ -94,7 +94,10 @@ fn actions() -> Vec<Action> {
             about: "Look for vulnerable dependencies and secrets.",
             icon: "search",
             flags: Some(windlass_security_scan::command()),
-            outputs: &[("sarif-path", "The findings as SARIF, where the input sarif asked for them.")],
+            outputs: &[
+                ("sarif-path", "The findings as SARIF."),
+                ("sbom-path", "The packages of the lock files as CycloneDX, where there is a lock file."),
+            ],
             permissions: &[],
             minimal: &[("only", "secrets")],
             full: &[
@@ -102,6 +105,7 @@ fn actions() -> Vec<Action> {
                 ("database", "advisory-db"),
                 ("fail-on", "high"),
                 ("sarif", "security.sarif"),
+                ("sbom", "security.cdx.json"),
                 ("signing-key", "${{ secrets.WINDLASS_SIGNING_KEY }}"),
             ],
         },

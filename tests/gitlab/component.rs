@@ -75,6 +75,7 @@ pub(crate) fn components() -> Vec<Component> {
             reports: &[
                 ("secret_detection", "gl-secret-detection-report.json"),
                 ("dependency_scanning", "gl-dependency-scanning-report.json"),
+                ("cyclonedx", "security-scan.cdx.json"),
             ],
         },
         Component {

@@ -1,7 +1,5 @@
 //! The gate itself: gathers what may be judged by, judges, attests, reports.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use windlass_ci::fail::{Failure, Result};
@@ -103,13 +101,10 @@ fn forget_junit(session: &Session, arguments: &GateCheck) -> Result<()> {
         return Ok(());
     }
     let path = junit_path(session, arguments);
-    match fs::remove_file(&path) {
-        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            let message = format!("cannot take away {}", path.display());
-            Err(Failure::unknown(&topics::JUNIT_FILE, message).because(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    file::take_away(&path).map_err(|error| {
+        let message = format!("cannot take away {}", path.display());
+        Failure::unknown(&topics::JUNIT_FILE, message).because(error)
+    })
 }
 
 fn junit_path(session: &Session, arguments: &GateCheck) -> PathBuf {

@@ -33,6 +33,10 @@ pub(crate) struct Arguments {
     /// Write SARIF 2.1.0 to FILE [default: security-scan.sarif in the report folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) sarif: Option<PathBuf>,
+    /// List the packages of the lock files as CycloneDX 1.6 in FILE
+    /// [default: security-scan.cdx.json in the report folder, where there is a lock file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sbom: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -118,7 +118,7 @@ pub(crate) fn scanned(scan: &Scan) -> String {
         ));
     }
     if let Some(dependencies) = &scan.dependencies {
-        parts.push(match (&dependencies.database, dependencies.locks) {
+        parts.push(match (&dependencies.database, dependencies.locks.len() as u64) {
             (_, 0) => "no lock file that could be read, so no dependencies".to_owned(),
             (None, locks) => format!("no package of {}, for want of a database", counted(locks, "lock file")),
             (Some(database), locks) => format!(

@@ -1,12 +1,13 @@
 //! The scan from beginning to end: list, scan, judge, write, attest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::report::Report;
 use windlass_ci::session::Session;
+use windlass_domain::explain::Topic;
 use windlass_domain::outcome::Outcome;
 
 use crate::args::Arguments;
@@ -17,7 +18,7 @@ use crate::finding::{self, Finding, Kind};
 use crate::gap::Gap;
 use crate::secrets::{self, Secrets};
 use crate::severity::Severity;
-use crate::{gitlab, human, markdown, reasons, sarif, topics, tree};
+use crate::{gitlab, human, markdown, reasons, sarif, sbom, topics, tree};
 
 /// Everything that the scan came to.
 pub(crate) struct Scan {
@@ -79,12 +80,14 @@ impl Scan {
 /// Scans, and reports what came of it.
 pub(crate) fn judge(session: &Session, arguments: &Arguments) -> Result<Report<Own>> {
     let begun = Instant::now();
+    let epoch = epoch(session, arguments)?;
     // What could refuse the run refuses it before it takes time.
     let subject = attest::subject(session)?;
     let scan = scan(session, arguments)?;
     let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
     let finished = session.context.started.checked_add(elapsed).unwrap_or(session.context.started);
     let sarif = write_sarif(session, arguments, &scan)?;
+    let sbom = write_sbom(session, arguments, &scan, epoch, &subject)?;
     write_for_gitlab(session, &scan, finished)?;
     let attested = match &subject {
         Subject::Artifact(_) if session.common.plan => "nothing appended: --plan".to_owned(),
@@ -100,7 +103,7 @@ pub(crate) fn judge(session: &Session, arguments: &Arguments) -> Result<Report<O
     report.text = human::text(&scan, &attested);
     report.markdown = markdown::text(&scan, &attested);
     report.annotations = reasons::annotations(&scan);
-    report.files = sarif.into_iter().collect();
+    report.files = sarif.into_iter().chain(sbom).collect();
     report.own = scan.own();
     Ok(report)
 }
@@ -116,7 +119,7 @@ fn scan(session: &Session, arguments: &Arguments) -> Result<Scan> {
         let question = Question {
             database: arguments.database.as_deref(),
             max_age: arguments.max_age.0,
-            demanded: !arguments.only.is_empty(),
+            demanded: !arguments.only.is_empty() || arguments.sbom.is_some(),
         };
         dependencies::scan(&tree, &question, &session.context)
     });
@@ -136,11 +139,7 @@ fn scan(session: &Session, arguments: &Arguments) -> Result<Scan> {
 }
 
 /// Writes the SARIF file, and says under which name it is an output. With `--plan` nothing is written.
-fn write_sarif(
-    session: &Session,
-    arguments: &Arguments,
-    scan: &Scan,
-) -> Result<Option<(String, std::path::PathBuf)>> {
+fn write_sarif(session: &Session, arguments: &Arguments, scan: &Scan) -> Result<Option<(String, PathBuf)>> {
     if session.common.plan {
         return Ok(None);
     }
@@ -148,7 +147,7 @@ fn write_sarif(
         Some(path) => session.context.folder.join(path),
         None => session.report_dir().join("security-scan.sarif"),
     };
-    write(&path, &sarif::log(scan))?;
+    write(&path, &sarif::log(scan), &topics::SARIF_FILE)?;
     Ok(Some(("sarif-path".to_owned(), path)))
 }
 
@@ -159,14 +158,71 @@ fn write_for_gitlab(session: &Session, scan: &Scan, finished: Timestamp) -> Resu
     }
     let commit = session.host.commit();
     for (file, report) in gitlab::reports(scan, commit.as_deref(), session.context.started, finished) {
-        write(&session.report_dir().join(file), &report)?;
+        write(&session.report_dir().join(file), &report, &topics::SARIF_FILE)?;
     }
     Ok(())
 }
 
-fn write(path: &Path, log: &serde_json::Value) -> Result<()> {
-    let text = serde_json::to_string_pretty(log).expect("a log has only string keys");
-    windlass_ci::file::write_whole(path, text.as_bytes()).map_err(|error| {
-        Failure::unknown(&topics::SARIF_FILE, format!("cannot write {}", path.display())).because(error)
+/// The time that the list of packages bears, unless it is the run's: what SOURCE_DATE_EPOCH says, so that the same tree
+/// gives the same bytes.
+fn epoch(session: &Session, arguments: &Arguments) -> Result<Option<Timestamp>> {
+    if arguments.sbom.is_some() && !arguments.wants(Kind::Dependency) {
+        return Err(Failure::invalid(&topics::SBOM, "--sbom lists dependencies, and --only leaves them out"));
+    }
+    let Some(text) = session.context.var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let second = text.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
+    let refuse = || Failure::invalid(&topics::SBOM, "SOURCE_DATE_EPOCH is no count of seconds since 1970");
+    second.map(Some).ok_or_else(refuse)
+}
+
+/// Writes the list of packages, and says under which name it is an output. Without a lock file there is none: an empty
+/// one would read as a tree without packages.
+fn write_sbom(
+    session: &Session,
+    arguments: &Arguments,
+    scan: &Scan,
+    epoch: Option<Timestamp>,
+    subject: &Subject,
+) -> Result<Option<(String, PathBuf)>> {
+    if session.common.plan {
+        return Ok(None);
+    }
+    let path = match &arguments.sbom {
+        Some(path) => session.context.folder.join(path),
+        None => session.report_dir().join("security-scan.cdx.json"),
+    };
+    let Some(dependencies) = scan.dependencies.as_ref().filter(|scan| !scan.locks.is_empty()) else {
+        windlass_ci::file::take_away(&path).map_err(|error| {
+            let message = format!("cannot take away {}", path.display());
+            Failure::unknown(&topics::SBOM_FILE, message).because(error)
+        })?;
+        return Ok(None);
+    };
+    let about = sbom::About {
+        name: tree_name(session, arguments),
+        artifact: match subject {
+            Subject::Artifact(digest) => Some(*digest),
+            Subject::None(_) => None,
+        },
+        at: epoch.unwrap_or(session.context.started),
+    };
+    write(&path, &sbom::document(dependencies, &about), &topics::SBOM_FILE)?;
+    Ok(Some(("sbom-path".to_owned(), path)))
+}
+
+/// What the tree is called: the policy's app, else its folder.
+fn tree_name(session: &Session, arguments: &Arguments) -> String {
+    let of_policy = session.policy().ok().map(|located| located.policy.app);
+    of_policy.unwrap_or_else(|| {
+        let folder = &session.context.folder;
+        let root = arguments.path.as_ref().map_or_else(|| folder.clone(), |path| folder.join(path));
+        let root = root.canonicalize().unwrap_or(root);
+        root.file_name().map_or_else(|| "tree".to_owned(), |name| name.to_string_lossy().into_owned())
     })
+}
+
+fn write(path: &Path, log: &serde_json::Value, topic: &'static Topic) -> Result<()> {
+    let text = serde_json::to_string_pretty(log).expect("a log has only string keys");
+    windlass_ci::file::write_whole(path, text.as_bytes())
+        .map_err(|error| Failure::unknown(topic, format!("cannot write {}", path.display())).because(error))
 }

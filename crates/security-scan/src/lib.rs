@@ -16,6 +16,7 @@ mod judge;
 mod markdown;
 mod reasons;
 mod sarif;
+mod sbom;
 mod secrets;
 mod severity;
 mod topics;

@@ -41,6 +41,12 @@ windlass_domain::topics! {
     /// The SARIF file cannot be written.
     SARIF_FILE = "scan.sarif-file": "The SARIF file cannot be written.",
         "Check --sarif, --report-dir, their permissions and the space on the disk.";
+    /// An SBOM that cannot be made.
+    SBOM = "scan.sbom": "A list of packages was asked for by --sbom, and the other settings say that there is none to make.",
+        "Leave --only out or name dependencies in it; give SOURCE_DATE_EPOCH as seconds since 1970.";
+    /// The SBOM cannot be written.
+    SBOM_FILE = "scan.sbom-file": "The file of the list of packages cannot be written.",
+        "Check --sbom, --report-dir, their permissions and the space on the disk.";
     /// A vulnerable package.
     VULNERABLE = "dependency.vulnerable": "A lock file names a package at a version that an advisory calls vulnerable. The severity \
         is the advisory's CVSS; without one it is high. A package from git or another registry is looked up by name and version too.",

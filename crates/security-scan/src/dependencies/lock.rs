@@ -13,13 +13,13 @@ use crate::topics;
 use crate::tree::{Entry, Sort, Tree};
 
 /// A lock file that was read whole.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     /// Its name in reports.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The same as a URI.
-    pub(super) uri: String,
+    pub(crate) uri: String,
     /// What it says.
-    pub(super) file: Lockfile,
+    pub(crate) file: Lockfile,
     text: String,
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use windlass_ci::context::Context;
 
 pub(crate) use self::database::Database;
-use self::lock::Lock;
+pub(crate) use self::lock::Lock;
 use crate::finding::{Finding, Kind, State};
 use crate::gap::Gap;
 use crate::severity::Severity;
@@ -30,8 +30,10 @@ pub(crate) struct Dependencies {
     pub(crate) gaps: Vec<Gap>,
     /// How many packages were looked up.
     pub(crate) packages: u64,
-    /// How many lock files they come from.
-    pub(crate) locks: u64,
+    /// The lock files that they come from.
+    pub(crate) locks: Vec<Lock>,
+    /// Whether these are all that the tree names packages in.
+    pub(crate) lists_all: bool,
     /// The database, where it could be read.
     pub(crate) database: Option<Database>,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Dependencies {
 impl Dependencies {
     /// Whether there was something to scan and all of it was scanned: only then do the counts prove anything.
     pub(crate) fn complete(&self) -> bool {
-        self.gaps.is_empty() && self.locks > 0
+        self.gaps.is_empty() && !self.locks.is_empty()
     }
 }
 
@@ -62,7 +64,7 @@ pub(crate) fn scan(tree: &Tree, question: &Question<'_>, context: &Context) -> D
     let found = lock::find(tree);
     result.gaps.extend(found.gaps);
     result.gaps.extend(foreign::gaps(tree));
-    result.locks = found.locks.len() as u64;
+    result.lists_all = result.gaps.is_empty();
     if found.locks.is_empty() {
         if question.demanded && result.gaps.is_empty() {
             result.gaps.push(Gap::new(
@@ -86,6 +88,7 @@ pub(crate) fn scan(tree: &Tree, question: &Question<'_>, context: &Context) -> D
         }
         Err(gap) => result.gaps.push(*gap),
     }
+    result.locks = found.locks;
     result
 }
 

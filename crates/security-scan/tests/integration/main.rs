@@ -5,4 +5,5 @@
 mod bench;
 mod dependencies;
 mod outputs;
+mod sbom;
 mod secrets;
