@@ -1,7 +1,7 @@
 //! The emulator `act` in host mode: how it is called, and what it says of jobs and steps. It leaves out silently what it
 //! cannot run, so a test compares all jobs that ran.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,13 +36,21 @@ pub(crate) struct Ran {
     pub(crate) jobs: BTreeMap<String, String>,
     /// Every step that ran, as `job: step`, and its result; not the steps of composite actions.
     pub(crate) steps: BTreeMap<String, String>,
+    /// Every step of a composite action that ran, as `job: step/its step`, by their ids.
+    pub(crate) inner: BTreeSet<String>,
     /// Everything that was said, a line each, with the job before it.
     pub(crate) log: String,
 }
 
 impl Ran {
     fn of(code: Option<i32>, said: &str) -> Self {
-        let mut ran = Self { code, jobs: BTreeMap::new(), steps: BTreeMap::new(), log: String::new() };
+        let mut ran = Self {
+            code,
+            jobs: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            inner: BTreeSet::new(),
+            log: String::new(),
+        };
         for line in said.lines() {
             ran.read(line);
         }
@@ -62,9 +70,17 @@ impl Ran {
         if !word("jobResult").is_empty() {
             self.jobs.insert(job.to_owned(), word("jobResult").to_owned());
         }
-        let depth = said.get("stepID").and_then(Value::as_array).map_or(0, Vec::len);
-        if !word("stepResult").is_empty() && word("stage") == "Main" && depth == 1 {
+        let ids: Vec<&str> = match said.get("stepID").and_then(Value::as_array) {
+            Some(ids) => ids.iter().filter_map(Value::as_str).collect(),
+            None => Vec::new(),
+        };
+        if word("stepResult").is_empty() || word("stage") != "Main" {
+            return;
+        }
+        if ids.len() == 1 {
             self.steps.insert(format!("{job}: {}", word("step")), word("stepResult").to_owned());
+        } else {
+            self.inner.insert(format!("{job}: {}", ids.join("/")));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::act;
 use crate::consumer::{Consumer, REPOSITORY, TOKEN};
 use crate::pipeline::{ALL, failed_in};
+use crate::register::{By, executed};
 use crate::server::{Asked, Says, Server, json};
 
 /// What a test tells its GitHub meanwhile: the commit that is released, and who has approved production.
@@ -100,6 +101,7 @@ fn a_forks_token_that_only_reads_stops_nothing_and_each_summary_says_what_was_le
     let ran = run(&shop, "eve/shop");
     ran.jobs_are(&ALL).says("No provenance is attested, since this is the pull request of a fork");
     assert_eq!(ran.code, Some(0), "{}", ran.log);
+    executed(By::Fork, &[ran]);
     assert!(!shop.path("store/attested").exists(), "a fork's token cannot sign");
     shop.serves(&[("dev", "v1"), ("staging", "v1"), ("production", "v1")]);
     for environment in ["dev", "staging", "production"] {

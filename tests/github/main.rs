@@ -13,12 +13,14 @@ mod consumer;
 mod forge;
 mod outcomes;
 mod pipeline;
+mod register;
 mod shipped;
+mod verdict;
 
 /// Waits until something is so, for as long as a busy machine may need.
 #[track_caller]
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(300);
     while !is_so() {
         assert!(std::time::Instant::now() < end, "waited too long: {what}");
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::act;
 use crate::consumer::Consumer;
+use crate::register;
 
 /// What each tool can come to. A gate and a scan move nothing, so that they are never stuck; nothing holds a rollback.
 const OUTCOMES: [(&str, &[&str]); 5] = [
@@ -26,8 +27,16 @@ fn each_outcome_of_each_action_reaches_the_steps_after_it() {
     }
     let shop = Consumer::new();
     let ran = shop.run("workflow_dispatch", "outcomes.yml", &[]);
-    let all = OUTCOMES.map(|(tool, _)| (tool, "success"));
+    let mut all = OUTCOMES.map(|(tool, _)| (tool, "success")).to_vec();
+    all.push(("setup", "success"));
     ran.jobs_are(&all);
+    for action in register::actions() {
+        let is_its = |step: &String| step.starts_with(&format!("{action}: ")) && step.ends_with("/run");
+        assert!(ran.inner.iter().any(is_its), "{action} was never executed: {:?}", ran.inner);
+    }
+    let set_up = shop.stored("setup");
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(set_up, format!("deploy {version}\nwindlass {version}\n"));
     assert_eq!(ran.code, Some(0), "{}", ran.log);
     for (tool, outcomes) in OUTCOMES {
         let steps: BTreeMap<String, Value> =

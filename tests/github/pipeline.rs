@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::act;
+use crate::act::{self, Ran};
 use crate::consumer::Consumer;
+use crate::register::{By, executed};
 
 /// All jobs of the caller's workflow, when all is well.
 pub(crate) const ALL: [(&str, &str); 8] = [
@@ -40,14 +41,15 @@ fn a_release_goes_the_whole_way_and_what_does_not_hold_is_stopped_or_put_back() 
         return;
     }
     let shop = Consumer::new();
-    goes_from_commit_to_production(&shop);
+    let first = goes_from_commit_to_production(&shop);
     staging_that_fails_blocks_production(&shop);
-    what_fails_its_health_check_is_put_back(&shop);
+    let back = what_fails_its_health_check_is_put_back(&shop);
+    executed(By::Way, &[first, back]);
     a_forged_artifact_goes_nowhere(&shop);
     rolls_back_by_hand(&shop);
 }
 
-fn goes_from_commit_to_production(shop: &Consumer) {
+fn goes_from_commit_to_production(shop: &Consumer) -> Ran {
     let ran = shop.push();
     ran.jobs_are(&ALL);
     assert_eq!(ran.code, Some(0), "{}", ran.log);
@@ -76,6 +78,7 @@ fn goes_from_commit_to_production(shop: &Consumer) {
     assert_eq!(names[..5], wanted, "{names:?}");
     assert_eq!(names.last().copied(), Some("health/v1"), "{names:?}");
     assert_eq!(names.iter().filter(|name| **name == "deploy/v1").count(), 3, "{names:?}");
+    ran
 }
 
 /// The last two parts of each statement's predicate type, in order.
@@ -122,7 +125,7 @@ fn staging_that_fails_blocks_production(shop: &Consumer) {
     shop.edit("shop.py", "WEAK_IN = \"staging\"", "WEAK_IN = \"\"");
 }
 
-fn what_fails_its_health_check_is_put_back(shop: &Consumer) {
+fn what_fails_its_health_check_is_put_back(shop: &Consumer) -> Ran {
     shop.write("after-commit.sh", "touch \"$STUB_STORE/sick-v3\"\n");
     shop.commit("v3");
     let ran = shop.push();
@@ -139,6 +142,7 @@ fn what_fails_its_health_check_is_put_back(shop: &Consumer) {
     shop.commit("v4");
     shop.push().jobs_are(&ALL);
     shop.serves(&[("production", "v4 is well")]);
+    ran
 }
 
 fn a_forged_artifact_goes_nowhere(shop: &Consumer) {
@@ -195,7 +199,9 @@ fn rolls_back_by_hand(shop: &Consumer) {
     };
     dispatch("true").jobs_are(&[("production", "success")]);
     shop.serves(&[("production", "v6")]);
-    dispatch("false").jobs_are(&[("production", "success")]);
+    let ran = dispatch("false");
+    ran.jobs_are(&[("production", "success")]);
+    executed(By::Hand, &[ran]);
     shop.serves(&[("production", "v4"), ("staging", "v6")]);
     // The next push finds it on hold.
     shop.commit("v7");
