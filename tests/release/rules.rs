@@ -1,5 +1,10 @@
 //! Rules of `docs/rollout.md` that only a real host can show.
 
+use windlass_domain::fence::Owner;
+use windlass_domain::policy::Span;
+use windlass_domain::rollout::{Step, Weights};
+use windlass_target::driver::Driver as _;
+
 use super::project::Project;
 
 /// A policy with a configuration and an environment variable that come and go with a release.
@@ -84,4 +89,42 @@ fn what_one_environment_retires_leaves_another_environment_alone() {
     }
     let ready = after.document.pointer("/environments/0/revisions/0/ready").unwrap();
     assert_eq!(ready, 1);
+}
+
+#[test]
+fn a_rollback_to_what_is_live_already_passes_and_changes_nothing() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    project.build("v2", "");
+    project.deploy().is(0);
+    let before = super::ledger(&project);
+    for words in [&["rollback", "--to", "2"][..], &["rollback", "--to", "2", "--plan"]] {
+        project.run(words).is(0).says("r2 is live already");
+    }
+    assert_eq!(super::ledger(&project), before, "no hold, no entry");
+    project.run(&["rollback", "--to", "1"]).is(0);
+    let before = super::ledger(&project);
+    project.run(&["rollback", "--to", "1"]).is(0).says("r1 is live already").says("rolled back to r1");
+    assert_eq!(super::ledger(&project), before);
+    assert!(project.answer().contains("v1"));
+    project.run(&["rollback", "--to", "3"]).is(2).says("r3 was never live");
+}
+
+#[test]
+fn a_rollback_to_what_is_live_and_serves_nothing_has_it_serve_again() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        // Somebody takes the requests away by hand.
+        let host = project.host();
+        let owner = Owner { run: "by-hand".into(), who: "by hand".into() };
+        let lease = host.claim(&owner, Span::seconds(60)).await.unwrap();
+        host.apply(&lease, &Step::shift(Weights::none())).await.unwrap();
+        host.release(&lease).await.unwrap();
+    });
+    assert!(project.answer().contains("503"));
+    let back = project.run(&["rollback", "--to", "1"]).is(0);
+    assert!(!back.all().contains("live already"), "{}", back.all());
+    assert!(project.answer().contains("v1"));
 }

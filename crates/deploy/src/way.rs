@@ -11,7 +11,7 @@ use windlass_domain::digest::Digest;
 use windlass_domain::order::Order;
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Environment;
-use windlass_domain::rollout::{Plan, Weights};
+use windlass_domain::rollout::Plan;
 use windlass_moving::Failures;
 use windlass_moving::announce::Announcer;
 use windlass_target::document::{Own, Receipt};
@@ -315,7 +315,6 @@ enum Preflight {
 }
 
 fn is_live(candidate: &Candidate<'_>, fenced: &Fenced, seen: &Seen) -> bool {
-    let Some(live) = fenced.history.live_release() else { return false };
-    let serves = seen.revisions.iter().any(|(revision, ready)| *revision == live.sequence && *ready > 0);
-    candidate.is(live) && seen.weights == Weights::all(live.sequence) && serves
+    let live = fenced.history.live_release();
+    live.is_some_and(|live| candidate.is(live) && seen.serves_only(live.sequence))
 }

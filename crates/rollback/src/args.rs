@@ -10,7 +10,7 @@ use windlass_domain::release::Sequence;
 /// Return an environment to a release that it ran before, with its configuration.
 ///
 /// Without --to it goes to what was live before the live release first was; while a rollout is open, that one is
-/// turned back. Afterwards the environment is on hold, so that the next push does not undo the rollback, until
+/// turned back. Where the release that --to names is live already, nothing is done. Afterwards the environment is on hold, so that the next push does not undo the rollback, until
 /// `windlass unhold`.
 #[derive(Debug, Parser)]
 #[command(name = "rollback", version)]

@@ -11,20 +11,33 @@ use windlass_target::reach::instances;
 use crate::args::{Arguments, To};
 use crate::topics;
 
-/// The plan.
+/// What a rollback has to do.
+pub(crate) enum Course {
+    /// Nothing: the release that `--to` names is live and serves everything.
+    AlreadyLive,
+    /// This.
+    Go(Box<Plan>),
+}
+
+/// What is to be done, where the target shows this. One that sleeps shows no requests: of it, the ledger alone tells
+/// what is live.
 ///
 /// # Errors
 /// Invalid (2) when no such release was ever live; refused (6) when its files are gone or it cannot read the data.
-pub(crate) fn plan(
+pub(crate) fn course(
     environment: &Environment,
     history: &History,
     seen: &Seen,
+    is_awake: bool,
     arguments: &Arguments,
-) -> Result<Plan> {
+) -> Result<Course> {
     let Some(live) = history.live().map(|commit| commit.revision) else {
         return Err(Failure::invalid(&topics::NOTHING, format!("nothing is live in {}", environment.name)));
     };
     let to = destination(environment, history, live, arguments.to)?;
+    if to == live && !history.is_stuck() && (!is_awake || seen.serves_only(live)) {
+        return Ok(Course::AlreadyLive);
+    }
     let release =
         history.releases.get(&to).cloned().ok_or_else(|| unknown(environment, "is not in the ledger"))?;
     if !seen.revisions.iter().any(|(staged, _)| *staged == to) {
@@ -48,7 +61,8 @@ pub(crate) fn plan(
         warm: history.warm(to, environment.keep.warm),
         ..Takeover::bare(to, Some((live, current.map_or(1, instances))), instances(&release))
     };
-    // After a stuck rollout the way leads to what the ledger calls live, and there is nothing else to return to.
+    // After a stuck rollout, or where somebody moved requests by hand, the way leads to what the ledger calls live, and
+    // there is nothing else to return to.
     let way_back = if to == live {
         WayBack::None
     } else {
@@ -66,7 +80,7 @@ pub(crate) fn plan(
         release,
     };
     windlass_moving::check_hooks(&plan, &topics::HOOK)?;
-    Ok(plan)
+    Ok(Course::Go(Box::new(plan)))
 }
 
 fn destination(
@@ -94,9 +108,6 @@ fn destination(
             })?
         }
     };
-    if chosen == live && !history.is_stuck() {
-        return Err(unknown(environment, &format!("{chosen} is the live one")));
-    }
     if !was_live(chosen) {
         return Err(unknown(environment, &format!("{chosen} was never live there"))
             .hint(format!("live were: {}", list(history.commits.iter().map(|commit| commit.revision)))));

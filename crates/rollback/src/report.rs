@@ -43,6 +43,43 @@ pub(crate) fn plan(plan: &Plan, history: &History) -> Report<Own> {
     tell(report, &facts)
 }
 
+/// The report of a rollback to what is live already: nothing is done, so that asking twice is asking once.
+pub(crate) fn already_live(environment: &Environment, history: &History) -> Report<Own> {
+    let mut report: Report<Own> = Report::new(Outcome::Passed);
+    report.environment = Some(environment.name.clone());
+    report.own.release = history.live_release().cloned();
+    report.own.revision = history.live().map(|commit| commit.revision);
+    report.artifact = report.own.release.as_ref().map(|release| release.artifact);
+    let live = report.own.revision.map(|revision| revision.to_string()).unwrap_or_default();
+    let verdict = format!("{live} is live already in {}; nothing was changed", environment.name);
+    report.reasons.push(Reason::new("release").why(verdict.clone()));
+    report.outputs.push(("revision".into(), live));
+    let facts = Facts { outcome: Outcome::Passed, verdict, facts: report.own.facts(), next: None };
+    let mut report = tell(report, &facts);
+    report.text = facts.text(&[]);
+    report
+}
+
+/// The statement that a release is live, of the time that the ledger says: for whoever lost the one of the run that went
+/// there.
+pub(crate) fn attest_live(
+    session: &Session,
+    located: &Located,
+    report: &Report<Own>,
+    history: &History,
+) -> Result<()> {
+    let Some(live) = &report.own.release else { return Ok(()) };
+    let body = json!({
+        "at": history.live().map_or(session.context.started, |commit| commit.at),
+        "environment": report.environment,
+        "policy": located.policy.digest,
+        "outcome": report.outcome,
+        "intent": "rollback",
+        "revision": live.sequence,
+    });
+    session.attest(&Statement::about(live.artifact, live.commit.as_deref(), Predicate::Deploy, body))
+}
+
 /// How a run that went back ended.
 pub(crate) struct Ended<'a> {
     pub(crate) driven: &'a Driven,

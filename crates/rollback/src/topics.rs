@@ -4,7 +4,7 @@ windlass_domain::topics! {
     [pub(crate), pub static TOPICS]
     NOTHING = "rollback.nothing": "There is nothing to go back to: nothing is live, or nothing was live before it. Nothing was touched.",
         "See `windlass history -e ENV`; name a release with --to.";
-    WHICH = "rollback.which": "The release named by --to was never live in this environment, or is the live one. Nothing was touched.",
+    WHICH = "rollback.which": "The release named by --to was never live in this environment. Nothing was touched.",
         "See `windlass history -e ENV` for the releases that were live.";
     GONE = "rollback.gone": "The files of that release are not on the target any more: retention has removed them. Nothing was touched.",
         "Go to a newer release, or deploy the old artifact again; raise `keep` for the environment.";

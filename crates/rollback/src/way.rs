@@ -17,7 +17,7 @@ use windlass_moving::Failures;
 use windlass_moving::announce::Announcer;
 use windlass_target::document::{Own, Receipt};
 use windlass_target::drive::{self, Driven, News};
-use windlass_target::driver::{DriverError, Look, Tallies};
+use windlass_target::driver::{DriverError, Look, Seen, Tallies};
 use windlass_target::fenced::Fenced;
 use windlass_target::hook::Hooks;
 use windlass_target::judge::{Call, Judge, Judged, Question};
@@ -25,6 +25,7 @@ use windlass_target::reach::Reached;
 use windlass_target::stop;
 
 use crate::args::Arguments;
+use crate::plan::Course;
 use crate::{plan, report, topics};
 
 /// Under which topics a target's refusals and faults are told.
@@ -82,8 +83,14 @@ impl Judge for Nobody {
 impl Run<'_> {
     async fn only_plan(&self) -> Result<Report<Own>> {
         let look = self.reached.driver.look().await.map_err(unreached)?;
-        let plan = plan::plan(self.environment, &look.history, &look.seen, self.arguments)?;
-        Ok(report::plan(&plan, &look.history))
+        Ok(match self.course(&look.history, &look.seen, look.is_awake)? {
+            Course::AlreadyLive => report::already_live(self.environment, &look.history),
+            Course::Go(plan) => report::plan(&plan, &look.history),
+        })
+    }
+
+    fn course(&self, history: &History, seen: &Seen, is_awake: bool) -> Result<Course> {
+        plan::course(self.environment, history, seen, is_awake, self.arguments)
     }
 
     async fn go_back(&self) -> Result<Report<Own>> {
@@ -142,16 +149,23 @@ impl Run<'_> {
                 };
                 match driven.outcome {
                     Outcome::Passed | Outcome::Failed if there => {
-                        Driven { outcome: Outcome::Passed, why: None }
+                        Some(Driven { outcome: Outcome::Passed, why: None })
                     }
                     Outcome::Passed | Outcome::Failed => {
                         regretted = fenced.history.live_release().cloned();
                         self.start(fenced, &nobody, before_waking, stop, &tell).await?
                     }
-                    _ => driven,
+                    _ => Some(driven),
                 }
             }
             None => self.start(fenced, &nobody, before_waking, stop, &tell).await?,
+        };
+        let Some(driven) = driven else {
+            let mut report = report::already_live(self.environment, &fenced.history);
+            report::attest_live(self.session, self.located, &report, &fenced.history)?;
+            report.own.hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
+            report.own.recovered = recovered;
+            return Ok(report);
         };
         if driven.outcome == Outcome::Passed {
             self.hold(fenced).await?;
@@ -159,6 +173,7 @@ impl Run<'_> {
         self.conclude(fenced, before, &driven, regretted, recovered, nobody.hooks.kept()).await
     }
 
+    /// Goes the whole way; `None` where there is none to go.
     async fn start(
         &self,
         fenced: &mut Fenced,
@@ -166,12 +181,12 @@ impl Run<'_> {
         before_waking: &Look,
         stop: tokio::sync::watch::Receiver<bool>,
         tell: &(dyn Fn(News) + Send + Sync),
-    ) -> Result<Driven> {
+    ) -> Result<Option<Driven>> {
         let seen = fenced.driver.observe().await.map_err(unreached)?;
-        let mut plan = plan::plan(self.environment, &fenced.history, &seen, self.arguments)?;
+        let Course::Go(mut plan) = self.course(&fenced.history, &seen, true)? else { return Ok(None) };
         plan.from = before_waking.standing_under(&fenced.history, &seen);
         self.approved(&plan)?;
-        drive::start(fenced, plan, nobody, stop, tell).await.map_err(unreached)
+        drive::start(fenced, *plan, nobody, stop, tell).await.map(Some).map_err(unreached)
     }
 
     fn approved(&self, plan: &Plan) -> Result<()> {

@@ -39,6 +39,15 @@ pub struct Seen {
     pub now: Timestamp,
 }
 
+impl Seen {
+    /// Whether everything goes to this revision, and an instance of it is ready.
+    #[must_use]
+    pub fn serves_only(&self, revision: Sequence) -> bool {
+        let is_ready = |(staged, ready): &(Sequence, u16)| *staged == revision && *ready > 0;
+        self.weights == Weights::all(revision) && self.revisions.iter().any(is_ready)
+    }
+}
+
 /// Where the target stands, as a plan is made from it.
 #[must_use]
 pub fn standing(history: &History, seen: &Seen) -> Standing {
