@@ -299,7 +299,10 @@ impl Run<'_> {
             return Err(Failure::unknown(&topics::OPEN, "the ledger says nothing of the rollout"));
         };
         let mut own = Own::of_rollout(&rollout);
-        own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
+        // Where it cannot be looked at any more, the report says why it ended, and nothing of where.
+        let hosts = self.reached.driver.look().await.map(|look| look.hosts).unwrap_or_default();
+        own.receipt =
+            before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout).on(&hosts));
         own.proof = Proof::of(&rollout, &fenced.history, &health.borders());
         own.hold = hold;
         own.recovered = recovered;

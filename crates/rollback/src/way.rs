@@ -254,7 +254,10 @@ impl Run<'_> {
         };
         let secrets = self.changed_secrets(live.as_ref()).await;
         let mut own = Own::of_rollout(&rollout);
-        own.receipt = before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout));
+        // Where it cannot be looked at any more, the report says why it ended, and nothing of where.
+        let hosts = self.reached.driver.look().await.map(|look| look.hosts).unwrap_or_default();
+        own.receipt =
+            before.zip(after).map(|(before, after)| Receipt::between(&before, &after, &rollout).on(&hosts));
         own.hold = hold;
         own.recovered = recovered;
         let ended = report::Ended { driven, own, live, regretted, secrets, hooks };

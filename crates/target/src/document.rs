@@ -9,9 +9,9 @@ use windlass_domain::digest::Digest;
 use windlass_domain::journal::{History, Way};
 use windlass_domain::policy::{Span, Strategy};
 use windlass_domain::release::{Release, Sequence};
-use windlass_domain::rollout::{Change, Longest, Plan, Rollout, Step};
+use windlass_domain::rollout::{Change, Longest, Plan, Rollout, Step, Weights};
 
-use crate::driver::Tallies;
+use crate::driver::{HostLook, Tallies};
 use crate::proof::Proof;
 
 /// How the result of a step begins that was judged no.
@@ -76,6 +76,37 @@ pub struct Receipt {
     pub switch_ms: Option<u64>,
     /// From the decision to turn back until everything went to the old again.
     pub rollback_ms: Option<u64>,
+    /// Each host as the rollout left it, in the order of `hosts:`; absent where the target has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostReceipt>,
+}
+
+/// One of several hosts, as a rollout left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostReceipt {
+    /// Its name, as the policy has it.
+    pub name: String,
+    /// What was found there.
+    #[serde(flatten)]
+    pub found: HostFound,
+}
+
+/// What was found on a host after a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HostFound {
+    /// It was looked at.
+    Seen {
+        /// The weights in effect on it, in hundredths of a percent.
+        weights: Weights,
+        /// The revisions that run on it, with the number of their ready instances.
+        running: BTreeMap<String, u16>,
+    },
+    /// It could not be looked at.
+    Unknown {
+        /// Why.
+        unknown: String,
+    },
 }
 
 /// What went to one revision.
@@ -167,6 +198,8 @@ impl Own {
                 .collect::<Vec<_>>()
                 .join(", ")
         });
+        let hosts = receipt
+            .map(|receipt| receipt.hosts.iter().map(HostReceipt::to_string).collect::<Vec<_>>().join("; "));
         vec![
             ("release", text(self.release.as_ref().map(|release| release.artifact.to_string()))),
             ("revision", text(self.revision.map(|revision| revision.to_string()))),
@@ -177,6 +210,7 @@ impl Own {
                 text(receipt.map(|receipt| format!("{} sent, {} failed", receipt.sent, receipt.failed))),
             ),
             ("by", text(by_revision)),
+            ("hosts", text(hosts)),
             ("switch", text(receipt.and_then(|receipt| receipt.switch_ms).map(|time| format!("{time} ms")))),
             (
                 "way back",
@@ -222,6 +256,12 @@ impl Receipt {
         Self { switch_ms, rollback_ms, ..Self::counted(before, after) }
     }
 
+    /// The same, with where the hosts of a target were left.
+    #[must_use]
+    pub fn on(self, hosts: &[HostLook]) -> Self {
+        Self { hosts: hosts.iter().map(HostReceipt::of).collect(), ..self }
+    }
+
     /// What the target counted between two looks.
     #[must_use]
     pub fn counted(before: &Tallies, after: &Tallies) -> Self {
@@ -238,6 +278,33 @@ impl Receipt {
                 .insert(revision.to_string(), RevisionReceipt { sent, bad: since(now.bad, then.bad) });
         }
         receipt
+    }
+}
+
+impl HostReceipt {
+    fn of(look: &HostLook) -> Self {
+        let found = match &look.seen {
+            Ok((seen, _)) => HostFound::Seen {
+                weights: seen.weights.clone(),
+                running: seen
+                    .revisions
+                    .iter()
+                    .filter(|(_, ready)| *ready > 0)
+                    .map(|(revision, ready)| (revision.to_string(), *ready))
+                    .collect(),
+            },
+            Err(why) => HostFound::Unknown { unknown: why.clone() },
+        };
+        Self { name: look.name.clone(), found }
+    }
+}
+
+impl std::fmt::Display for HostReceipt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.found {
+            HostFound::Seen { weights, .. } => write!(f, "{}: {weights}", self.name),
+            HostFound::Unknown { unknown } => write!(f, "{}: not known ({unknown})", self.name),
+        }
     }
 }
 
