@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use windlass_domain::policy::Span;
+use windlass_evidence::envelope::Envelope;
 use windlass_target::host::Host;
 use windlass_target::host::control::{AgentState, Place};
 
@@ -287,9 +288,14 @@ impl Fleet {
 
     /// Requests to both hosts, as many as there is time for, until it is ended.
     pub(crate) fn load(&self) -> Load {
+        self.load_on(&["a", "b"])
+    }
+
+    /// The same, to these hosts.
+    pub(crate) fn load_on(&self, hosts: &[&str]) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
-        let load = HOSTS.map(|(name, _)| {
-            let address: SocketAddr = self.state(name).unwrap().listening.unwrap().parse().unwrap();
+        let begin = |host: &&str| {
+            let address: SocketAddr = self.state(host).unwrap().listening.unwrap().parse().unwrap();
             let (stop, sent) = (Arc::clone(&stop), Arc::new(AtomicU64::new(0)));
             let counts = Arc::clone(&sent);
             let thread = std::thread::spawn(move || {
@@ -304,11 +310,47 @@ impl Fleet {
                 failed
             });
             (sent, thread)
-        });
+        };
+        let load = hosts.iter().map(begin).collect();
         Load { stop, load }
     }
 
-    /// What `ssh` has left in the folder of its sockets.
+    /// The folder of a revision on a host.
+    pub(crate) fn revision(&self, host: &str, revision: u64) -> PathBuf {
+        self.root(host).join("revisions").join(revision.to_string())
+    }
+
+    /// A host loses its disk: its agent ends with all that it runs, and its files are gone.
+    pub(crate) fn lose(&self, host: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // Where none runs there is none to end.
+        let _ = runtime.block_on(self.agent(host).shutdown(true));
+        let root = self.root(host);
+        let freed = Command::new("chmod").args(["-R", "u+w"]).arg(&root).status().unwrap();
+        assert!(freed.success(), "chmod");
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    /// Somebody changes a staged file of a host.
+    pub(crate) fn spoil(&self, host: &str, revision: u64) {
+        let file = self.revision(host, revision).join("artifact/bin/shop");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut text = fs::read_to_string(&file).unwrap();
+        text.push_str("# changed\n");
+        fs::write(&file, text).unwrap();
+    }
+
+    /// The statements that were signed, or not, so far.
+    pub(crate) fn evidence(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.path(".windlass/evidence.intoto.jsonl")).unwrap_or_default();
+        let statement = |line: &str| {
+            let envelope: Envelope = serde_json::from_str(line).unwrap();
+            serde_json::from_slice(&envelope.payload_bytes().unwrap()).unwrap()
+        };
+        text.lines().map(statement).collect()
+    }
+
+    /// The events of a host's ledger.
     pub(crate) fn events(&self, host: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.root(host).join("ledger.jsonl")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].clone()).collect()
@@ -328,14 +370,17 @@ impl Drop for Fleet {
 /// Requests under way.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
-    load: [(Arc<AtomicU64>, JoinHandle<Vec<String>>); 2],
+    load: Vec<(Arc<AtomicU64>, JoinHandle<Vec<String>>)>,
 }
 
 impl Load {
     /// Ends it, whatever came of it.
-    pub(crate) fn end(self) -> [(u64, Vec<String>); 2] {
+    pub(crate) fn end(self) -> Vec<(u64, Vec<String>)> {
         self.stop.store(true, Ordering::Relaxed);
-        self.load.map(|(sent, thread)| (sent.load(Ordering::Relaxed), thread.join().unwrap()))
+        let end = |(sent, thread): (Arc<AtomicU64>, JoinHandle<Vec<String>>)| {
+            (sent.load(Ordering::Relaxed), thread.join().unwrap())
+        };
+        self.load.into_iter().map(end).collect()
     }
 
     /// Ends it: each host was asked, and none of the requests failed.

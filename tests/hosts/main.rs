@@ -6,6 +6,7 @@
 )]
 
 mod fleet;
+mod joins;
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -23,9 +24,13 @@ fn hosts_take_a_release_in_batches_under_load_and_give_it_back() {
 
     let load = fleet.load();
     fleet.build("v2", "");
-    let second = fleet.deploy().is(0);
-    second.says("shift r2 100% on a").says("shift r2 100% on b");
+    let second = fleet.deploy().is(0).says("shift r2 100% on a").says("shift r2 100% on b");
     fleet.both_answer("v2");
+    let hosts = serde_json::json!([
+        { "name": "a", "weights": { "r2": 10_000 }, "running": { "r2": 1 } },
+        { "name": "b", "weights": { "r2": 10_000 }, "running": { "r2": 1 } },
+    ]);
+    assert_eq!(second.document["receipt"]["hosts"], hosts, "{}", second.document);
 
     // A bad one is caught on the first host, and the other one never sees it.
     fleet.build("v3", "--never-ready");
@@ -36,7 +41,15 @@ fn hosts_take_a_release_in_batches_under_load_and_give_it_back() {
     let third = fleet.state("b").unwrap().revisions.iter().any(|one| one.revision.0 == 3);
     assert!(!third, "r3 was staged on b");
 
-    fleet.run(&["rollback", "--reason", "wrong prices"]).is(0);
+    let back = fleet.run(&["rollback", "--reason", "wrong prices"]).is(0);
+    let served = |host: usize| back.document["receipt"]["hosts"][host]["weights"].clone();
+    assert_eq!([served(0), served(1)], [(); 2].map(|()| serde_json::json!({ "r1": 10_000 })));
+    // What was signed says it too.
+    let evidence = fleet.evidence();
+    assert!(
+        evidence.iter().any(|statement| statement["predicate"]["receipt"]["hosts"] == hosts),
+        "{evidence:?}"
+    );
     load.lost_nothing();
     fleet.both_answer("v1");
     let status = fleet.run(&["status"]).is(0);

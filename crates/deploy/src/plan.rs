@@ -102,6 +102,11 @@ impl<'a> Candidate<'a> {
             reads_todays_data(history, release.schema)?;
         }
         let old = history.live_release().map(|live| (live.sequence, instances(live)));
+        // Only what there is to go back to is worth bringing to a host that lacks it.
+        let lacking = match way_back {
+            WayBack::Anchor { revision, .. } => seen.lacking(revision),
+            WayBack::Empty | WayBack::None => Vec::new(),
+        };
         let takeover = Takeover {
             new: release.sequence,
             old,
@@ -109,6 +114,7 @@ impl<'a> Candidate<'a> {
             verify: self.environment.verify.is_some(),
             migrate,
             hosts: self.environment.target.hosts().to_vec(),
+            lacking,
             hooks: self.environment.hooks.clone(),
             prove: self.environment.prove_rollback && way_back != WayBack::None,
             keep: history.keep(release.sequence, self.environment.keep.releases),
@@ -186,8 +192,10 @@ fn staged_anchor<'h>(history: &'h History, seen: &Seen) -> Result<Option<&'h Rel
     let Some(anchor) = history.releases.get(&revision) else {
         return Err(no_way_back_to(revision, "its release is not in the ledger"));
     };
-    if !seen.revisions.iter().any(|(staged, _)| *staged == revision) {
-        return Err(no_way_back_to(revision, "its files are not on the target any more"));
+    if !seen.keeps(revision) {
+        let failure = no_way_back_to(revision, "its files are not on the target any more");
+        let again = "or give them back first: deploy its artifact again under --no-way-back, then this one";
+        return Err(failure.hint(again));
     }
     Ok(Some(anchor))
 }

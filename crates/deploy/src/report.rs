@@ -44,6 +44,7 @@ pub(crate) fn plan(
     let mut facts = report.own.plan_facts();
     facts.push(("way back", way_back));
     facts.push(("made from", plan.from.to_string()));
+    facts.extend(joining(plan).map(|joining| ("new host", joining)));
     facts.extend(crossing(plan).map(|crossing| ("no way back", crossing)));
     facts.extend(not_walked(environment, plan).map(|why| ("way back walked", why)));
     let verdict = match &refused {
@@ -59,6 +60,14 @@ pub(crate) fn plan(
     report.outputs.push(("plan".into(), plan.digest().to_string()));
     report.outputs.push(anchor(&report.own));
     tell(report, &facts, "Plan")
+}
+
+/// What a plan says of hosts that have nothing to go back to yet.
+fn joining(plan: &Plan) -> Option<String> {
+    let (anchor, hosts) = (plan.anchor()?, plan.joining());
+    (!hosts.is_empty()).then(|| {
+        format!("{} has not got {anchor}, and gets it first, from a host that has it", hosts.join(", "))
+    })
 }
 
 /// When a verdict on the running release is there at the latest.

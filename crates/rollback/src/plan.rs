@@ -40,7 +40,7 @@ pub(crate) fn course(
     }
     let release =
         history.releases.get(&to).cloned().ok_or_else(|| unknown(environment, "is not in the ledger"))?;
-    if !seen.revisions.iter().any(|(staged, _)| *staged == to) {
+    if !seen.keeps(to) {
         return Err(Failure::refused(
             &topics::GONE,
             format!("the files of {to} are not on the target any more"),

@@ -1,7 +1,7 @@
 //! What a driver must provide: a handful of verbs over one environment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use windlass_domain::fence::{Lease, Owner, Refusal};
 use windlass_domain::journal::{Entry, Event, Head, History};
 use windlass_domain::outcome::Outcome;
 use windlass_domain::policy::Span;
-use windlass_domain::release::{SecretVersion, Sequence};
+use windlass_domain::release::{Release, SecretVersion, Sequence};
 use windlass_domain::rollout::{Standing, Step, Weights};
 
 use crate::fenced;
@@ -37,9 +37,25 @@ pub struct Seen {
     pub lease: Option<Lease>,
     /// The target's time.
     pub now: Timestamp,
+    /// The revisions that are staged on each host, by its name, where there are several or other ones than this machine.
+    pub hosts: Vec<(String, Vec<Sequence>)>,
 }
 
 impl Seen {
+    /// Whether a revision's files are on the target: everywhere, or on a host that the others can get them from.
+    #[must_use]
+    pub fn keeps(&self, revision: Sequence) -> bool {
+        self.revisions.iter().any(|(staged, _)| *staged == revision)
+            || self.hosts.iter().any(|(_, staged)| staged.contains(&revision))
+    }
+
+    /// The hosts that have not got a revision's files.
+    #[must_use]
+    pub fn lacking(&self, revision: Sequence) -> Vec<String> {
+        let lacks = self.hosts.iter().filter(|(_, staged)| !staged.contains(&revision));
+        lacks.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Whether everything goes to this revision, and an instance of it is ready.
     #[must_use]
     pub fn serves_only(&self, revision: Sequence) -> bool {
@@ -214,7 +230,7 @@ pub trait Driver: Send + Sync {
     fn place(&self) -> String;
 
     /// Where its files are on this machine, where that is known.
-    fn folder(&self) -> Option<&std::path::Path> {
+    fn folder(&self) -> Option<&Path> {
         None
     }
 
@@ -225,6 +241,12 @@ pub trait Driver: Send + Sync {
 
     /// Says where the files of a revision lie, for its `stage` step.
     fn supply(&self, revision: Sequence, package: Package);
+
+    /// Brings the staged files of a release into an empty folder of this machine, and says where they lie there; `None`
+    /// where the target cannot.
+    async fn fetch(&self, _release: &Release, _into: &Path) -> Result<Option<Package>, DriverError> {
+        Ok(None)
+    }
 
     /// Makes the target answer: whoever moves it calls this first. Nothing that is served changes. Returns what people
     /// should know of it.

@@ -192,7 +192,14 @@ mod tests {
         fn supply(&self, _: Sequence, _: Package) {}
         async fn observe(&self) -> Result<Seen, DriverError> {
             let now = *self.now.lock().unwrap();
-            Ok(Seen { weights: Weights::none(), revisions: Vec::new(), url: None, lease: None, now })
+            Ok(Seen {
+                weights: Weights::none(),
+                revisions: Vec::new(),
+                url: None,
+                lease: None,
+                now,
+                hosts: Vec::new(),
+            })
         }
         async fn claim(&self, owner: &Owner, ttl: Span) -> Result<Lease, DriverError> {
             let now = *self.now.lock().unwrap();

@@ -132,6 +132,27 @@ impl Plan {
         self.steps.iter().position(Step::is_for_good)
     }
 
+    /// Whether a step of the way forward gives the old to hosts that lack it. Nothing that is served changes by it, and
+    /// there is nothing to undo.
+    #[must_use]
+    pub fn joins(&self, step: &Step) -> bool {
+        match step {
+            Step::Stage { revision, on, .. } | Step::AwaitReady { revision, on, .. } => {
+                *revision != self.release.sequence && !on.is_empty()
+            }
+            _ => false,
+        }
+    }
+
+    /// The hosts that get the old first, in the order of the policy.
+    #[must_use]
+    pub fn joining(&self) -> &[String] {
+        match self.steps.first() {
+            Some(step @ Step::Stage { on, .. }) if self.joins(step) => on,
+            Some(_) | None => &[],
+        }
+    }
+
     /// Where the plan walks the way back on purpose, if it does.
     #[must_use]
     pub fn walk(&self) -> Option<Walk> {

@@ -217,8 +217,10 @@ impl Rollout {
                 Phase::Forward { index, doing }
                     if !self.is_committed() && self.way_back() != WayBack::None =>
                 {
-                    // Before the first step began there is nothing to undo.
-                    let untouched = index == 0 && doing == Doing::Idle && self.done.is_empty();
+                    // Before the first step began there is nothing to undo, nor while only hosts got the old that lacked it.
+                    let at_hand = self.plan.steps.get(index).filter(|_| doing != Doing::Idle);
+                    let mut begun = self.done.iter().map(|record| &record.step).chain(at_hand);
+                    let untouched = begun.all(|step| self.plan.joins(step));
                     let index = if untouched { self.plan.undo().len() } else { 0 };
                     self.phase = Phase::Back { index, doing: Doing::Idle, why: why.clone() };
                     self.progressed = at;

@@ -16,6 +16,8 @@ pub struct Takeover {
     pub instances: u16,
     /// The hosts, where the target has several.
     pub hosts: Vec<String>,
+    /// Those of them that have not got the old one's files and are to have them first, so that they can go back too.
+    pub lacking: Vec<String>,
     /// Whether the policy says how a running release is judged.
     pub verify: bool,
     /// How the new one brings the data to its schema.
@@ -40,6 +42,7 @@ impl Takeover {
             old,
             instances,
             hosts: Vec::new(),
+            lacking: Vec::new(),
             verify: false,
             migrate: None,
             hooks: Vec::new(),
@@ -94,7 +97,8 @@ pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
     // What is before the first shift is the staging; everything else happens while requests move.
     let first_shift = body.iter().position(|step| matches!(step, Step::Shift { .. })).unwrap_or(body.len());
     let (staging, shifting) = body.split_at(first_shift);
-    let mut steps = at(When::Before, HookPhase::Stage);
+    let mut steps = join(takeover);
+    steps.extend(at(When::Before, HookPhase::Stage));
     if let Some(migrate) = &takeover.migrate {
         // Instances may need the data as they will find it, so that only files are there before.
         steps.push(Step::stage(takeover.new, 0));
@@ -113,6 +117,18 @@ pub fn compile(strategy: &Strategy, takeover: &Takeover) -> Vec<Step> {
     steps.extend(at(When::After, HookPhase::Shift));
     steps.extend(finish(takeover));
     steps
+}
+
+/// Hosts that are new get the old first, ready to serve: what a failure goes back to is there on all of them before
+/// anything else is touched.
+fn join(takeover: &Takeover) -> Vec<Step> {
+    match (takeover.old, &takeover.lacking[..]) {
+        (Some((revision, instances)), [_, ..]) => vec![
+            Step::Stage { revision, instances, on: takeover.lacking.clone() },
+            Step::AwaitReady { revision, instances, on: takeover.lacking.clone() },
+        ],
+        (Some(_) | None, _) => Vec::new(),
+    }
 }
 
 /// The steps of a rollback: straight back, but never before the old is ready.
@@ -452,6 +468,24 @@ mod tests {
         commit r2
         retire all but r2, r1
         ");
+    }
+
+    #[test]
+    fn a_host_that_lacks_the_old_gets_it_before_anything_else() {
+        let hosts = ["a", "b"].map(str::to_owned).to_vec();
+        let lacking = vec!["b".to_owned()];
+        let takeover = Takeover { hosts, lacking, prove: false, ..full() };
+        let steps = compile(&Strategy::BlueGreen { bake: Span::seconds(0) }, &takeover);
+        let first: String = steps.iter().take(4).map(|step| format!("{step}\n")).collect();
+        insta::assert_snapshot!(first, @r"
+        stage r1 ×2 on b
+        await-ready r1 ×2 on b
+        hook before stage
+        stage the files of r2
+        ");
+        let nothing_old = Takeover { old: None, ..takeover };
+        let steps = compile(&Strategy::BlueGreen { bake: Span::seconds(0) }, &nothing_old);
+        assert_eq!(steps[0].to_string(), "hook before stage");
     }
 
     #[test]

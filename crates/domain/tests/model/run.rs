@@ -207,6 +207,7 @@ fn plan(history: &History, errand: Errand) -> Option<Plan> {
         old: live.map(|live| (live, 1)),
         instances: 1,
         hosts: Vec::new(),
+        lacking: Vec::new(),
         verify: true,
         migrate: None,
         hooks: Vec::new(),

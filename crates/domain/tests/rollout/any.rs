@@ -12,8 +12,9 @@ pub(crate) fn release(sequence: u64) -> Release {
     Release::bare(Sequence(sequence), "shop", Digest::of(&sequence.to_le_bytes()))
 }
 
+/// Any time; none at all in every third case, since steps fall away with it.
 fn span(most_seconds: u64) -> impl Strategy<Value = Span> {
-    (0..=most_seconds).prop_map(Span::seconds)
+    prop_oneof![1 => Just(0), 2 => 0..=most_seconds].prop_map(Span::seconds)
 }
 
 fn share() -> impl Strategy<Value = Percent> {
@@ -73,11 +74,13 @@ fn hook() -> impl Strategy<Value = Hook> {
 
 pub(crate) fn takeover() -> impl Strategy<Value = Takeover> {
     let around = (any::<bool>(), any::<bool>(), any::<bool>(), proptest::collection::vec(hook(), 0..4));
+    let around = (around, any::<bool>());
     let several = prop_oneof![Just(0_usize), 2_usize..5];
     (proptest::option::of(1_u16..5), 1_u16..6, several, around).prop_map(
-        |(old, instances, hosts, (verify, migrates, prove, hooks))| Takeover {
+        |(old, instances, hosts, ((verify, migrates, prove, hooks), joins))| Takeover {
             verify,
             hosts: (0..hosts).map(|number| format!("host{number}")).collect(),
+            lacking: (1..hosts).filter(|_| joins).map(|number| format!("host{number}")).collect(),
             migrate: migrates.then(|| Migrate {
                 up: vec!["bin/migrate".into()],
                 reversible: true,

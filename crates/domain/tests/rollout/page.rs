@@ -46,7 +46,7 @@ fn every_state_of_a_rollout_has_its_row_and_no_row_has_none() {
 fn followed() -> BTreeSet<(&'static str, &'static str)> {
     let mut runner = TestRunner::deterministic();
     let mut followed = BTreeSet::new();
-    for _ in 0..20_000 {
+    for _ in 0..60_000 {
         let plan = any::plan().new_tree(&mut runner).expect("a plan").current();
         let story = any::story().new_tree(&mut runner).expect("a story").current();
         followed.extend(clocks::run_with(plan.clone(), &[], Some("not today".into())).followed);

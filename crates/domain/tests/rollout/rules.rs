@@ -178,6 +178,50 @@ fn an_abort_with_nothing_in_flight_undoes_nothing() {
     assert_eq!(recorded, [Event::Reverting { why: why.clone() }, Event::Reverted { why }]);
 }
 
+/// A host that joins and cannot run what is live takes no part: the others were not touched, and are not now.
+#[test]
+fn a_host_that_cannot_join_undoes_nothing() {
+    let now = Timestamp::UNIX_EPOCH;
+    let on = vec!["b".to_owned()];
+    let mut plan = plan_of(WayBack::Anchor { revision: OLD, instances: 2 });
+    let join = [
+        Step::Stage { revision: OLD, instances: 2, on: on.clone() },
+        Step::AwaitReady { revision: OLD, instances: 2, on: on.clone() },
+    ];
+    plan.steps.splice(0..0, join);
+    assert_eq!(plan.joining(), on);
+    let mut rollout = Rollout::open(plan, now, "ana".into());
+    for (step, joins) in [(0, true), (1, true), (2, false)] {
+        let mut failing = rollout.clone();
+        let mut undone = Vec::new();
+        let mut seen = Observation::default();
+        loop {
+            match next(&failing, &seen, now) {
+                Decision::Record(events) => {
+                    events.iter().for_each(|event| failing.take(event, now).expect("follows"));
+                    seen = Observation::default();
+                }
+                Decision::Run { .. } if matches!(failing.phase, Phase::Forward { .. }) => {
+                    seen.finished = Some(Finished::Failed { why: "no".into() });
+                }
+                Decision::Run { step, .. } => {
+                    undone.push(step);
+                    seen.finished = Some(Finished::Done { note: String::new() });
+                }
+                Decision::Finish(outcome) => break assert_eq!(outcome, Outcome::Failed),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(undone.is_empty(), joins, "step {step}: {undone:?}");
+        for event in [
+            Event::Started { way: Way::Forward, index: step },
+            Event::Done { way: Way::Forward, index: step, note: String::new() },
+        ] {
+            rollout.take(&event, now).expect("follows");
+        }
+    }
+}
+
 #[test]
 fn an_undo_that_fails_is_terminal() {
     let now = Timestamp::UNIX_EPOCH;

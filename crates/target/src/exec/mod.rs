@@ -199,6 +199,7 @@ impl Driver for Exec {
             url: observed.url,
             lease: observed.lease,
             now: observed.now,
+            hosts: Vec::new(),
         })
     }
 

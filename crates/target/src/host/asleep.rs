@@ -48,6 +48,7 @@ pub(crate) fn from_files<'a>(
         url: None,
         lease: None,
         now: jiff::Timestamp::UNIX_EPOCH,
+        hosts: Vec::new(),
     };
     Ok((history, seen))
 }

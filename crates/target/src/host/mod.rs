@@ -242,6 +242,7 @@ fn seen(state: AgentState) -> Seen {
         url: state.listening.map(|address| format!("http://{address}")),
         lease: state.lease,
         now: state.now,
+        hosts: Vec::new(),
     }
 }
 

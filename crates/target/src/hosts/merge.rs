@@ -9,15 +9,19 @@ use windlass_domain::rollout::Weights;
 
 use crate::driver::{Seen, Tallies, Tally};
 
-/// What is seen on the hosts together. The time is the first one's.
-pub(super) fn seen(hosts: &[Seen]) -> Option<Seen> {
+/// What is seen on the hosts together, each by its name. The time is the first one's.
+pub(super) fn seen(named: Vec<(String, Seen)>) -> Option<Seen> {
+    let staged = |seen: &Seen| seen.revisions.iter().map(|(revision, _)| *revision).collect();
+    let by_name = named.iter().map(|(name, seen)| (name.clone(), staged(seen))).collect();
+    let hosts: Vec<Seen> = named.into_iter().map(|(_, seen)| seen).collect();
     let first = hosts.first()?;
     Some(Seen {
         weights: average(&hosts.iter().map(|host| &host.weights).collect::<Vec<_>>()),
-        revisions: everywhere(hosts),
-        url: url(hosts),
+        revisions: everywhere(&hosts),
+        url: url(&hosts),
         lease: hosts.iter().find_map(|host| host.lease.clone()),
         now: first.now,
+        hosts: by_name,
     })
 }
 

@@ -6,6 +6,8 @@
 
 mod agent;
 mod fences;
+mod fetch;
+mod joining;
 mod link;
 mod machine;
 mod merge;
@@ -15,6 +17,7 @@ mod remote;
 mod ssh;
 mod standing;
 mod tar;
+mod untar;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -245,6 +248,7 @@ impl Driver for Hosts {
     }
 
     fn supply(&self, revision: Sequence, package: Package) {
+        self.standing().supplied.insert(revision);
         for member in &self.members {
             member.driver.supply(revision, package.clone());
         }
@@ -300,8 +304,8 @@ impl Driver for Hosts {
                         record = Some((at, look.history));
                     }
                     awake &= look.is_awake;
-                    hosts.push(HostLook { name, seen: Ok((look.seen.clone(), look.is_awake)), ledger });
-                    seen.push(look.seen);
+                    seen.push((name.clone(), look.seen.clone()));
+                    hosts.push(HostLook { name, seen: Ok((look.seen, look.is_awake)), ledger });
                     counted.push(look.tallies);
                 }
                 Err(error) => {
@@ -310,7 +314,7 @@ impl Driver for Hosts {
                 }
             }
         }
-        match (record, merge::seen(&seen), refused) {
+        match (record, merge::seen(seen), refused) {
             (Some((_, history)), Some(seen), _) => {
                 Ok(Look { history, seen, is_awake: awake, tallies: merge::tallies(counted), hosts })
             }
@@ -338,8 +342,10 @@ impl Driver for Hosts {
 
     async fn observe(&self) -> Result<Seen, DriverError> {
         let observe = |_: usize, driver: Arc<dyn Driver>| async move { driver.observe().await };
-        let seen = self.all(&self.present(), observe).await?;
-        merge::seen(&seen).ok_or_else(|| DriverError::Unreachable {
+        let present = self.present();
+        let seen = self.all(&present, observe).await?;
+        let named = present.iter().map(|at| self.members[*at].name.clone()).zip(seen).collect();
+        merge::seen(named).ok_or_else(|| DriverError::Unreachable {
             attempt: "cannot look at the target".to_owned(),
             source: "none of its hosts takes part".into(),
         })
@@ -364,6 +370,7 @@ impl Driver for Hosts {
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
         let leases = self.leases(lease)?;
         let places = self.places(step)?;
+        let _files = self.bring_for(step, &places).await?;
         let step = own(step);
         let apply = |at: usize, driver: Arc<dyn Driver>| {
             let (lease, step) = (leases[at].clone(), step.clone());

@@ -13,10 +13,11 @@ use windlass_domain::fence::{Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head};
 use windlass_domain::place::host_root;
 use windlass_domain::policy::Span;
-use windlass_domain::release::{SecretVersion, Sequence};
+use windlass_domain::release::{Release, SecretVersion, Sequence};
 use windlass_domain::rollout::Step;
 
 use super::agent::{Program, last_words};
+use super::fetch::fetch;
 use super::link::{Link, SHORT};
 use super::parcel;
 use super::ssh::{Ssh, unreachable};
@@ -197,6 +198,12 @@ impl Driver for Remote {
 
     fn supply(&self, revision: Sequence, package: Package) {
         self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(revision, package);
+    }
+
+    async fn fetch(&self, release: &Release, into: &Path) -> Result<Option<Package>, DriverError> {
+        let reached = self.reach().await?;
+        let limit = self.setting.clock.get();
+        self.rather(fetch(&reached.link, &reached.root, release, into, limit).await.map(Some)).await
     }
 
     async fn wake(&self) -> Result<Option<String>, DriverError> {

@@ -1,9 +1,10 @@
 //! What a run knows of its hosts: leases, copies of the ledger, and who is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_domain::fence::Lease;
 use windlass_domain::journal::{Event, Head, History};
+use windlass_domain::release::Sequence;
 use windlass_domain::rollout::{Phase, Rollout};
 
 use crate::driver::DriverError;
@@ -19,6 +20,8 @@ pub(super) struct Standing {
     pub(super) going_back: bool,
     /// Hosts that could not be put back, and why.
     pub(super) left_out: BTreeMap<usize, String>,
+    /// The revisions whose files this run has at hand.
+    pub(super) supplied: BTreeSet<Sequence>,
 }
 
 impl Standing {
@@ -28,6 +31,7 @@ impl Standing {
             heads: vec![None; hosts],
             going_back: false,
             left_out: BTreeMap::new(),
+            supplied: BTreeSet::new(),
         }
     }
 

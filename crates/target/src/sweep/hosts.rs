@@ -1,8 +1,10 @@
 //! Two simulated hosts as one environment: either is cut off at any mutation.
 
+use windlass_domain::digest::Digest;
 use windlass_domain::rollout::{Takeover, compile};
 
 use super::*;
+use crate::driver::Package;
 use crate::hosts::{Hosts, Member};
 
 /// Two hosts, `a` and `b`.
@@ -35,7 +37,22 @@ impl Pair {
 
     /// One run, as the tools do it.
     async fn run(&self, plan: &Plan, judge: &Says) -> Result<Driven, DriverError> {
+        self.run_by(self.driver(), plan, judge).await
+    }
+
+    /// The same, which brings the files of the plan's release with it.
+    async fn run_supplied(&self, plan: &Plan, judge: &Says) -> Result<Driven, DriverError> {
         let driver = self.driver();
+        driver.supply(plan.release.sequence, package());
+        self.run_by(driver, plan, judge).await
+    }
+
+    async fn run_by(
+        &self,
+        driver: Arc<dyn Driver>,
+        plan: &Plan,
+        judge: &Says,
+    ) -> Result<Driven, DriverError> {
         driver.wake().await?;
         let run = format!("run {}", self.0[0].state.lock().unwrap().fence.epoch.0);
         let mut fenced = Fenced::claim(driver, Owner { who: run.clone(), run }).await?;
@@ -58,6 +75,13 @@ impl Pair {
         assert_eq!(self.events(0), self.events(1), "{case}: the ledgers differ");
         self.0.iter().for_each(|world| check_world(world, outcome, case));
     }
+}
+
+/// The files of a release, which a simulated host only counts.
+fn package() -> Package {
+    let parameters = serde_json::json!({});
+    let artifact = Digest::of(b"files");
+    Package { artifact, artifact_path: None, config: None, config_paths: Vec::new(), parameters }
 }
 
 fn rolling(new: u64, old: Option<u64>) -> Plan {
@@ -125,6 +149,89 @@ async fn hosts_cut_off_at_any_mutation_converge_in_one_further_run() {
         }
     }
     assert!(cuts > 100 && stuck > 0, "only {cuts} cuts, {stuck} of them on the way back");
+}
+
+/// Release 1 is live on `a`; `b` is new, and nothing lies on it.
+async fn with_a_new_host() -> Pair {
+    let pair = Pair::new();
+    let alone =
+        Plan { steps: steps_to_one(), ..deploy(&Strategy::BlueGreen { bake: Span::millis(0) }, 1, None) };
+    let driver: Arc<dyn Driver> =
+        Arc::new(Hosts::of(vec![Member { name: "a".into(), driver: Arc::new(pair.0[0].clone()) }]));
+    let mut fenced =
+        Fenced::claim(driver, Owner { run: "first".into(), who: "first".into() }).await.expect("free");
+    fenced.driver.supply(Sequence(1), package());
+    let (_keep, stop) = watch::channel(false);
+    let driven = start(&mut fenced, alone, &good(), stop, &|_| {}).await.expect("drives");
+    assert_eq!(driven.outcome, Outcome::Passed);
+    pair
+}
+
+fn steps_to_one() -> Vec<Step> {
+    compile(&Strategy::BlueGreen { bake: Span::millis(0) }, &Takeover::bare(Sequence(1), None, 2))
+}
+
+fn joining() -> Plan {
+    let strategy = Strategy::Rolling { batch: 1, bake: Span::seconds(1) };
+    let takeover = Takeover {
+        hosts: vec!["a".into(), "b".into()],
+        lacking: vec!["b".into()],
+        verify: true,
+        ..Takeover::bare(Sequence(2), Some((Sequence(1), 2)), 2)
+    };
+    Plan { steps: compile(&strategy, &takeover), ..deploy(&strategy, 2, Some(1)) }
+}
+
+/// Wherever either host is cut off while one joins, the next run leaves both with the new or both with the old.
+#[tokio::test(start_paused = true)]
+async fn hosts_of_which_one_is_new_converge_wherever_either_is_cut_off() {
+    let files = || Fate { needs_files: true, ..Fate::default() };
+    let again = |pair: &Pair, fate: Fate, at: usize| {
+        let of = |host: usize| if host == at { fate.clone() } else { files() };
+        Pair([pair.0[0].again(of(0)), pair.0[1].again(of(1))])
+    };
+    let mut cuts = 0;
+    for (host, holds) in [(0, true), (0, false), (1, true), (1, false)] {
+        let (judge, expected) = if holds { (good(), Outcome::Passed) } else { (bad(), Outcome::Failed) };
+        for mutation in 0..200 {
+            let mut reached = false;
+            for moment in [Moment::Before, Moment::After] {
+                let case = format!("host {host} at {mutation} {moment:?}, holds={holds}");
+                let base = with_a_new_host().await;
+                let cut = again(&base, Fate { death: Some((mutation, moment)), ..files() }, host);
+                let first = cut.run_supplied(&joining(), &judge).await;
+                let was_cut = cut.0[host].state.lock().unwrap().mutations > mutation || first.is_err();
+                reached |= was_cut;
+                cuts += usize::from(was_cut);
+                let next = again(&cut, files(), 0);
+                let driven = next.run_supplied(&joining(), &judge).await;
+                let driven = driven.unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!(driven.outcome, expected, "{case}");
+                next.check(driven.outcome, &case);
+            }
+            if !reached {
+                break;
+            }
+        }
+    }
+    assert!(cuts > 100, "only {cuts} cuts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_cannot_run_the_old_do_not_join_and_nothing_is_undone() {
+    let pair = with_a_new_host().await;
+    let files = || Fate { needs_files: true, ..Fate::default() };
+    let never = Fate { never_ready: vec![Sequence(1)], ..files() };
+    let pair = Pair([pair.0[0].again(files()), pair.0[1].again(never)]);
+    let driven = pair.run_supplied(&joining(), &good()).await.expect("drives");
+    assert_eq!(driven.outcome, Outcome::Failed);
+    let why = driven.why.unwrap_or_default();
+    assert!(why.contains("b: r1 does not get ready"), "{why}");
+    let (a, b) = (pair.0[0].state.lock().unwrap(), pair.0[1].state.lock().unwrap());
+    assert_eq!(
+        (&a.weights, &a.staged, &b.weights),
+        (&Weights::all(Sequence(1)), &vec![Sequence(1)], &Weights::none())
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! its agent, or its disk can be full; its journal can be damaged.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use windlass_domain::fence::{Epoch, Fence, Lease, Owner};
 use windlass_domain::journal::{Entry, Event, Head, read_chain};
 use windlass_domain::policy::Span;
-use windlass_domain::release::Sequence;
+use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Step, Weights};
 
 use crate::driver::{Capabilities, Driver, DriverError, Package, Seen};
@@ -229,6 +230,17 @@ impl Driver for World {
         self.state.lock().unwrap().supplied.push(revision);
     }
 
+    async fn fetch(&self, release: &Release, _: &Path) -> Result<Option<Package>, DriverError> {
+        let staged = self.up()?.staged.contains(&release.sequence);
+        Ok(staged.then(|| Package {
+            artifact: release.artifact,
+            artifact_path: None,
+            config: None,
+            config_paths: Vec::new(),
+            parameters: release.parameters.clone(),
+        }))
+    }
+
     async fn observe(&self) -> Result<Seen, DriverError> {
         let state = self.up()?;
         Ok(Seen {
@@ -241,6 +253,7 @@ impl Driver for World {
             url: None,
             lease: state.fence.lease.clone().filter(|lease| lease.expires > self.now()),
             now: self.now(),
+            hosts: Vec::new(),
         })
     }
 
