@@ -110,20 +110,36 @@ fn each_refusal_of_a_record_stands_in_the_summary_with_the_line_that_mends_it() 
     let project = Project::new("v1");
     project.deploy().is(0);
     for (status, means) in [
-        (401, "the token is wrong, expired or revoked; it needs deployments: write"),
-        (403, "the token lacks deployments: write"),
-        (404, "it is not there, or the token may not see it and lacks deployments: write"),
+        (401, "the token in GITHUB_TOKEN is wrong, expired or revoked; it needs deployments: write"),
+        (403, "the token in GITHUB_TOKEN lacks deployments: write"),
+        (404, "it is not there, or the token in GITHUB_TOKEN may not see it and lacks deployments: write"),
     ] {
         let server = Server::start(move |_, _| json(status, r#"{ "message": "no" }"#));
         project.build(&format!("v{status}"), "");
         for words in [&["deploy"][..], &["rollback", "--no-hold"]] {
             let (code, told, log) = summary(&project, &server.url(), PUSH, words);
             assert_eq!(code, Some(0), "{log}");
-            assert!(told.contains(&format!("status {status}: no: {means}")), "{told}");
+            let said = format!("status {status}: no: {means}");
+            assert!(log.contains(&said) && told.contains(&said.replace('_', "\\_")), "{told}");
             assert!(told.contains("`permissions: { contents: read, deployments: write }`"), "{told}");
             assert!(log.contains("::warning title=GitHub deployments was not told::"), "{log}");
         }
     }
+}
+
+#[test]
+fn a_token_of_ones_own_that_may_not_is_named() {
+    let project = Project::new("v1");
+    let server = Server::start(|_, _| json(403, r#"{ "message": "no" }"#));
+    let mut command = project.command(&["deploy"]);
+    command
+        .env("GITHUB_REPOSITORY", "shop/shop")
+        .env("GITHUB_API_URL", server.url())
+        .env("GITHUB_RUN_ID", "12");
+    command.env("GITHUB_TOKEN", "ghs_x").env("WINDLASS_FORGE_TOKEN", TOKEN);
+    let ended = Ended::of(&command.output().unwrap()).is(0);
+    assert!(!ended.all().contains(TOKEN), "the token is shown: {}", ended.all());
+    ended.says("the token in WINDLASS_FORGE_TOKEN lacks deployments: write").says("or leave that out");
 }
 
 #[test]

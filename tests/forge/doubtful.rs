@@ -102,7 +102,10 @@ fn a_no_names_the_permission_that_is_missing_and_the_line_that_grants_it() {
     let server = Server::start(|_, _| json(404, r#"{ "message": "404 Project Not Found" }"#));
     let fault = gitlab(&server.url(), async |forge| forge.meet().await.unwrap_err());
     assert!(fault.to_string().contains("404 Project Not Found"), "{fault}");
-    assert!(fault.to_string().contains("it is not there, or the token may not see it"), "{fault}");
+    assert!(
+        fault.to_string().contains("it is not there, or the token in GITLAB_TOKEN may not see it"),
+        "{fault}"
+    );
     assert!(fault.hint().contains("`read_api`"), "{}", fault.hint());
 }
 

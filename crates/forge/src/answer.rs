@@ -24,7 +24,7 @@ pub(crate) fn accepted(
     let code = status.as_u16();
     Err(match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            Fault::Denied { attempt, status: code, says, need }
+            Fault::Denied { attempt, status: code, says, need, token: carrier.variable() }
         }
         _ if status.is_server_error() || code == 408 => {
             Fault::Unreachable { attempt, why: format!("status {code}{says}") }

@@ -10,7 +10,6 @@ use hyper::body::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Proxy, StatusCode, Url};
 use windlass_domain::causes::chain;
-use windlass_domain::secret::Secret;
 
 use crate::fault::Fault;
 use crate::limit;
@@ -67,7 +66,7 @@ pub(crate) struct Carrier {
     client: Client,
     base: Url,
     headers: HeaderMap,
-    secret: Option<Secret<String>>,
+    token: Option<Token>,
     patience: Patience,
 }
 
@@ -101,8 +100,12 @@ impl Carrier {
             let (name, value) = authorization(place.kind, token)?;
             headers.insert(name, value);
         }
-        let secret = place.token.as_ref().map(|token| token.value.clone());
-        Ok(Self { client, base, headers, secret, patience })
+        Ok(Self { client, base, headers, token: place.token.clone(), patience })
+    }
+
+    /// The variable that the token comes from; nothing where there is none.
+    pub(crate) fn variable(&self) -> &'static str {
+        self.token.as_ref().map_or("", |token| token.variable)
     }
 
     /// The address of a path of the API. `path` begins with a slash and may have a query.
@@ -222,8 +225,8 @@ impl Carrier {
     /// Text of the forge, cut, on one line and without our token, which a hostile one could send back.
     pub(crate) fn cleared(&self, text: &str) -> String {
         let mut text = text.replace(char::is_control, " ");
-        if let Some(secret) = &self.secret {
-            text = text.replace(secret.expose().as_str(), "***");
+        if let Some(token) = &self.token {
+            text = text.replace(token.value.expose().as_str(), "***");
         }
         text.chars().take(300).collect()
     }

@@ -29,6 +29,8 @@ pub enum Fault {
         says: String,
         /// What the token needs.
         need: Need,
+        /// The variable that it comes from.
+        token: &'static str,
     },
     /// The forge counts too many requests, and the time that it names is longer than a run waits.
     Limited {
@@ -69,10 +71,10 @@ impl Fault {
         match self {
             Self::Offline => "run it without --offline".to_owned(),
             Self::NotSet { remedy, .. } => remedy.clone(),
-            Self::Denied { need, status: 401, .. } => {
-                format!("set a token that is valid; {}", need.hint())
+            Self::Denied { need, token, status: 401, .. } => {
+                format!("set a token that is valid; {}", need.hint(token))
             }
-            Self::Denied { need, .. } => need.hint(),
+            Self::Denied { need, token, .. } => need.hint(token),
             Self::Limited { .. } => {
                 "run it again after that time, or with a token of its own in WINDLASS_FORGE_TOKEN".to_owned()
             }
@@ -99,11 +101,11 @@ impl fmt::Display for Fault {
         match self {
             Self::Offline => f.write_str("--offline: no forge is asked"),
             Self::NotSet { why, .. } => f.write_str(why),
-            Self::Denied { attempt, status, says, need } => {
+            Self::Denied { attempt, status, says, need, token } => {
                 let means = match status {
-                    401 => "the token is wrong, expired or revoked; it needs",
-                    404 => "it is not there, or the token may not see it and lacks",
-                    _ => "the token lacks",
+                    401 => format!("the token in {token} is wrong, expired or revoked; it needs"),
+                    404 => format!("it is not there, or the token in {token} may not see it and lacks"),
+                    _ => format!("the token in {token} lacks"),
                 };
                 write!(f, "cannot {attempt}: status {status}{says}: {means} {}", need.permission)
             }

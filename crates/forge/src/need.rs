@@ -26,11 +26,11 @@ pub enum Remedy {
 }
 
 impl Need {
-    /// What to do so that the token has it, in a sentence.
+    /// What to do so that the token of this variable has it, in a sentence.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn hint(&self, token: &str) -> String {
         match self.remedy {
-            Remedy::Job { own } => in_a_job(&[self.permission], &[own]),
+            Remedy::Job { own } => in_a_job(token, &[self.permission], &[own]),
             Remedy::Token(remedy) => remedy.to_owned(),
         }
     }
@@ -40,11 +40,13 @@ impl Need {
 #[must_use]
 pub fn remedies<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> Vec<String> {
     let (mut permissions, mut owns, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let mut variable = "";
     for fault in faults {
         match fault {
-            Fault::Denied { need: Need { permission, remedy: Remedy::Job { own } }, status, .. }
-                if *status != 401 =>
-            {
+            Fault::Denied {
+                need: Need { permission, remedy: Remedy::Job { own } }, status, token, ..
+            } if *status != 401 => {
+                variable = *token;
                 push(&mut permissions, *permission);
                 push(&mut owns, *own);
             }
@@ -52,7 +54,7 @@ pub fn remedies<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> Vec<String> 
         }
     }
     if !permissions.is_empty() {
-        others.insert(0, in_a_job(&permissions, &owns));
+        others.insert(0, in_a_job(variable, &permissions, &owns));
     }
     others
 }
@@ -64,8 +66,9 @@ fn push<T: PartialEq>(to: &mut Vec<T>, one: T) {
 }
 
 /// The line for a job. A job that names permissions has no others, and without `contents: read` it cannot even be checked
-/// out.
-fn in_a_job(permissions: &[&str], owns: &[&str]) -> String {
+/// out. A token of somebody's own has what it was made with, whatever a job says.
+fn in_a_job(token: &str, permissions: &[&str], owns: &[&str]) -> String {
+    let owns = owns.join(" and ");
     let mut levels = BTreeMap::from([("contents", "read")]);
     for (name, level) in permissions.iter().filter_map(|one| one.split_once(": ")) {
         let known = levels.entry(name).or_insert(level);
@@ -74,11 +77,17 @@ fn in_a_job(permissions: &[&str], owns: &[&str]) -> String {
         }
     }
     let entries: Vec<String> = levels.iter().map(|(name, level)| format!("{name}: {level}")).collect();
-    format!(
-        "add `permissions: {{ {} }}` to the job, beside what it has there, and hand it `GITHUB_TOKEN: ${{{{ github.token }}}}` under `env:`; a token of your own {}",
-        entries.join(", "),
-        owns.join(" and ")
-    )
+    let line = format!("`permissions: {{ {} }}`", entries.join(", "));
+    let hand = "`GITHUB_TOKEN: ${{ github.token }}` under `env:`";
+    if token == "WINDLASS_FORGE_TOKEN" {
+        format!(
+            "the token in WINDLASS_FORGE_TOKEN {owns}; or leave that out where the job's own will do, add {line} to the job, beside what it has there, and hand it {hand}"
+        )
+    } else {
+        format!(
+            "add {line} to the job, beside what it has there, and hand it {hand}; a token of your own {owns}"
+        )
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +96,7 @@ mod tests {
 
     fn denied(permission: &'static str, own: &'static str, status: u16) -> Fault {
         let need = Need { permission, remedy: Remedy::Job { own } };
-        Fault::Denied { attempt: "read".into(), status, says: String::new(), need }
+        Fault::Denied { attempt: "read".into(), status, says: String::new(), need, token: "GITHUB_TOKEN" }
     }
 
     #[test]
@@ -113,6 +122,16 @@ mod tests {
         assert!(
             told[0].starts_with("set a token that is valid; add `permissions: { actions: read, "),
             "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_token_of_ones_own_is_named_since_a_jobs_permissions_do_not_change_it() {
+        let need = Need { permission: "actions: read", remedy: Remedy::Job { own: "needs Actions: read" } };
+        let told = need.hint("WINDLASS_FORGE_TOKEN");
+        assert!(
+            told.starts_with("the token in WINDLASS_FORGE_TOKEN needs Actions: read; or leave that out"),
+            "{told}"
         );
     }
 }

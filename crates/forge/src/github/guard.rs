@@ -90,8 +90,8 @@ impl Github {
         for (what, need, path) in questions {
             match self.answer(what, need, &self.path(path)).await {
                 Ok(_) => {}
-                Err(Fault::Denied { need, .. }) => {
-                    lacks.push((need.permission.to_owned(), need.hint()));
+                Err(Fault::Denied { need, token, .. }) => {
+                    lacks.push((need.permission.to_owned(), need.hint(token)));
                 }
                 Err(fault) => return Err(fault),
             }

@@ -74,8 +74,8 @@ impl Gitlab {
         for (what, need, path) in questions {
             match self.ask(what, need, Method::GET, &self.path(path), None).await {
                 Ok(_) => {}
-                Err(Fault::Denied { need, .. }) => {
-                    lacks.push((format!("{} to {what}", need.permission), need.hint()));
+                Err(Fault::Denied { need, token, .. }) => {
+                    lacks.push((format!("{} to {what}", need.permission), need.hint(token)));
                 }
                 Err(fault) => return Err(fault),
             }
