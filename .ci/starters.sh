@@ -14,13 +14,18 @@ rules=$(realpath .yamllint.yml)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The pipeline of one system, in a repository of its own; prints where it is.
+# The pipeline of one system, in a repository of its own; prints where it is. With a second word, that of a policy that
+# names secrets of notifications.
 pipeline() {
-  local folder="$work/$1" told
+  local folder="$work/$1${2:-}" told
   mkdir "$folder"
   git -C "$folder" init -q -b main
   printf '[package]\nname = "shop"\n' >"$folder/Cargo.toml"
   told=$(cd "$folder" && "$windlass" init --yes --ci "$1")
+  if [ -n "${2:-}" ]; then
+    printf 'notify:\n  - slack: SLACK_URL\n  - webhook: { url: HOOK_URL, secret: HOOK_KEY }\n' >>"$folder/windlass.yml"
+    (cd "$folder" && "$windlass" init --upgrade && "$windlass" init --check) >"$work/upgraded"
+  fi
   printf '%s/%s\n' "$folder" "$(sed -n 's/^wrote //p' <<<"$told" | tail -n 1)"
 }
 
@@ -31,24 +36,27 @@ fits() { # SCHEMA FILE [FLAG]...
   yamllint --config-file "$rules" --strict "$file"
 }
 
-github=$(pipeline github)
-fits github-workflows "$github"
-zizmor --offline --pedantic --color=never --no-progress --quiet "$github"
-# The label is the starter's own word, which actionlint cannot know.
-actionlint -ignore 'label "windlass" is unknown' -shellcheck "$(command -v shellcheck)" "$github"
-fits gitlab-ci "$(pipeline gitlab)"
-fits circle-ci "$(pipeline circleci)"
-fits azure-pipelines "$(pipeline azure)" --regex-variant nonunicode
-fits buildkite "$(pipeline buildkite)"
-fits woodpecker-ci "$(pipeline woodpecker)"
-jenkins=$(pipeline jenkins)
 mkdir "$work/groovy"
-cp "$jenkins" "$work/groovy/Jenkinsfile"
+for told in "" -told; do
+  github=$(pipeline github $told)
+  fits github-workflows "$github"
+  zizmor --offline --pedantic --color=never --no-progress --quiet "$github"
+  # The label is the starter's own word, which actionlint cannot know.
+  actionlint -ignore 'label "windlass" is unknown' -shellcheck "$(command -v shellcheck)" "$github"
+  fits gitlab-ci "$(pipeline gitlab $told)"
+  fits circle-ci "$(pipeline circleci $told)"
+  fits azure-pipelines "$(pipeline azure $told)" --regex-variant nonunicode
+  fits buildkite "$(pipeline buildkite $told)"
+  fits woodpecker-ci "$(pipeline woodpecker $told)"
+  jenkins=$(pipeline jenkins $told)
+  mkdir "$work/groovy/plain$told"
+  cp "$jenkins" "$work/groovy/plain$told/Jenkinsfile"
+done
 (cd "$work/groovy" && npm-groovy-lint --noserver --failon error --loglevel error . >"$work/groovy.log" 2>&1) || {
   cat "$work/groovy.log"
   exit 1
 }
-echo "seven pipelines fit their schemas, and their linters find nothing"
+echo "seven pipelines fit their schemas, with secrets of notifications and without, and their linters find nothing"
 
 # A repository of each stack, as small as it can be.
 sample() { # STACK

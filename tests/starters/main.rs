@@ -7,16 +7,18 @@ mod agent;
 mod project;
 mod read;
 mod steps;
+mod told;
 
 use std::path::Path;
 
 use project::{ENVIRONMENTS, PATH, Project};
 use steps::{Ended, Given};
 
-const RELEASE: Given<'static> = Given { action: "release", environment: "production", release: "" };
+pub(crate) const RELEASE: Given<'static> =
+    Given { action: "release", environment: "production", release: "", secrets: &[] };
 
 /// Whether these programs are here; with `WINDLASS_REQUIRE_TOOLS=1` it is a failure when one is not.
-fn are_here(tools: &[&str]) -> bool {
+pub(crate) fn are_here(tools: &[&str]) -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test has no context; this is the one variable that it reads"
@@ -32,7 +34,7 @@ fn are_here(tools: &[&str]) -> bool {
 }
 
 #[track_caller]
-fn passed(ended: &Ended) {
+pub(crate) fn passed(ended: &Ended) {
     assert_eq!(ended.code, 0, "at {}:\n{}", ended.at, ended.said);
 }
 
@@ -57,7 +59,7 @@ fn by_hand(system: &str, action: &str, environment: &str) -> String {
 #[track_caller]
 fn lift(project: &mut Project, environment: &str) {
     let job = by_hand(project.system, "unhold", environment);
-    passed(&project.run(&job, &Given { action: "unhold", environment, release: "" }));
+    passed(&project.run(&job, &Given { action: "unhold", environment, release: "", secrets: &[] }));
 }
 
 /// The whole life of a pipeline.
@@ -78,13 +80,16 @@ fn lives(system: &str) {
 
     for environment in ENVIRONMENTS {
         let job = by_hand(system, "rollback", environment);
-        let ended = project.run(&job, &Given { action: "rollback", environment, release: "" });
+        let ended = project.run(&job, &Given { action: "rollback", environment, release: "", secrets: &[] });
         passed(&ended);
         assert_eq!(project.answer(environment), "v1", "{}", ended.said);
         lift(&mut project, environment);
     }
     let job = by_hand(system, "rollback", "production");
-    passed(&project.run(&job, &Given { action: "rollback", environment: "production", release: "r2" }));
+    passed(
+        &project
+            .run(&job, &Given { action: "rollback", environment: "production", release: "r2", secrets: &[] }),
+    );
     assert_eq!(project.answer("production"), "v2", "the release that was named");
     lift(&mut project, "production");
 
@@ -110,7 +115,12 @@ fn lives(system: &str) {
     let ended = project.run("dev", &RELEASE);
     assert_eq!((ended.code, project.answer("dev").as_str()), (1, "v5"), "it was put back:\n{}", ended.said);
 
-    let hands = ["rollback", "unhold"].map(|action| Given { action, environment: "production", release: "" });
+    let hands = ["rollback", "unhold"].map(|action| Given {
+        action,
+        environment: "production",
+        release: "",
+        secrets: &[],
+    });
     let [rollback, unhold] = hands;
     let left = project.left(&[RELEASE, rollback, unhold]);
     assert!(left.is_empty(), "never executed: {left:#?}");

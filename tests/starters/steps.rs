@@ -13,6 +13,21 @@ pub(crate) struct Given<'a> {
     pub(crate) environment: &'a str,
     /// The release to go back to; empty for the one before.
     pub(crate) release: &'a str,
+    /// What the system keeps as secrets, by the names of the variables that jobs shall see.
+    pub(crate) secrets: &'a [(&'a str, &'a str)],
+}
+
+impl Given<'_> {
+    /// A secret of the system; one that nobody gave it is empty.
+    pub(crate) fn secret(&self, name: &str) -> String {
+        let found = self.secrets.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or_else(String::new, |(_, value)| (*value).to_owned())
+    }
+
+    /// All of them, as variables.
+    pub(crate) fn all_secrets(&self) -> impl Iterator<Item = (String, String)> {
+        self.secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+    }
 }
 
 /// What one job does after it checked out.

@@ -47,7 +47,9 @@ pub fn tellers(
 ) -> Vec<Teller> {
     let teller = |notify: &Notify| Teller {
         template: notify.template.as_ref().map(|template| read(template, folder)).transpose(),
-        secrets: variables(&notify.receiver)
+        secrets: notify
+            .receiver
+            .variables()
             .into_iter()
             .filter_map(|name| Some((name.clone(), Secret::new(vars.get(&name.0)?.trim().to_owned()))))
             .collect(),
@@ -144,17 +146,6 @@ impl Teller {
             .get(name)
             .filter(|value| !value.expose().is_empty())
             .ok_or_else(|| format!("the variable {name} is not set: give it to this job"))
-    }
-}
-
-/// The variables that a receiver needs.
-fn variables(receiver: &Receiver) -> Vec<&Variable> {
-    match receiver {
-        Receiver::Slack(url) | Receiver::Teams(url) | Receiver::Discord(url) => vec![url],
-        Receiver::Webhook(hook) => vec![&hook.url, &hook.secret],
-        Receiver::Email(email) => {
-            email.login.iter().flat_map(|login| [&login.user, &login.password]).collect()
-        }
     }
 }
 

@@ -15,6 +15,11 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
         let job = &stage["jobs"][0];
         assert_eq!(stage["jobs"].as_array().map(Vec::len), Some(1));
         let steps = job.get("steps").unwrap_or(&job["strategy"]["runOnce"]["deploy"]["steps"]);
+        // A secret of a variable group is had only where the stage names the group, and then by its macro alone.
+        let groups = stage.get("variables").map(list).unwrap_or_default();
+        assert!(groups.iter().all(|group| group["group"] == "windlass-notify"), "{groups:?}");
+        let secrets = if groups.is_empty() { &[][..] } else { given.secrets };
+        let given = &Given { secrets, ..*given };
         let step = |one: &Value| step(one, &cache, given);
         Job {
             name: text(&stage["stage"]).replace('_', "-"),
@@ -60,6 +65,14 @@ fn filled(value: &str, given: &Given<'_>) -> String {
         "${{ parameters.environment }}" => given.environment.to_owned(),
         "${{ parameters.release }}" if given.release.is_empty() => "-".to_owned(),
         "${{ parameters.release }}" => given.release.to_owned(),
+        macro_ if macro_.starts_with("$(") && macro_.ends_with(')') => {
+            let name = &macro_[2..macro_.len() - 1];
+            assert!(
+                given.secrets.iter().any(|(known, _)| *known == name),
+                "no variable is known like {name}"
+            );
+            given.secret(name)
+        }
         plain => {
             assert!(!plain.contains("${{") && !plain.contains("$("), "no expression is known like {plain}");
             plain.to_owned()

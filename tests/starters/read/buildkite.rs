@@ -37,6 +37,9 @@ fn job(step: &Value, given: &Given<'_>) -> Job {
         ("WINDLASS_TO".into(), given.release.into()),
         ("BUILDKITE_BUILD_CREATOR".into(), "Ada".into()),
     ];
+    for name in step.get("secrets").map(list).unwrap_or_default() {
+        script.vars.push((text(&name), given.secret(&text(&name))));
+    }
     steps.push(Step::Run(script));
     let name = text(&step["key"]);
     if let Some(paths) = step.get("artifact_paths") {

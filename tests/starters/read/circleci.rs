@@ -15,10 +15,13 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
     assert_eq!(text(&file["executors"]["agent"]["shell"]), SHELL[..SHELL.len() - 1].join(" "));
     let job = |(name, job): (String, Value)| {
         assert_eq!(job["executor"], "agent");
-        let vars: Vec<(String, String)> = pairs(&job["environment"])
+        let mut vars: Vec<(String, String)> = pairs(&job["environment"])
             .iter()
             .map(|(name, value)| (name.clone(), filled(value, given)))
             .collect();
+        if has_context(&file, &name) {
+            vars.extend(given.all_secrets());
+        }
         Job {
             name,
             goes_on: false,
@@ -26,6 +29,17 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
         }
     };
     pairs(&file["jobs"]).into_iter().map(job).collect()
+}
+
+/// Whether a workflow gives the job the context that holds the secrets of notifications.
+fn has_context(file: &Value, job: &str) -> bool {
+    let jobs = pairs(&file["workflows"]).into_iter().flat_map(|(_, workflow)| list(&workflow["jobs"]));
+    let contexts: Vec<Value> = jobs.filter_map(|one| one.get(job)?.get("context").cloned()).collect();
+    assert!(
+        contexts.iter().all(|context| *context == serde_json::json!(["windlass-notify"])),
+        "{contexts:?}"
+    );
+    !contexts.is_empty()
 }
 
 fn step(step: &Value, vars: &[(String, String)]) -> Option<Step> {

@@ -38,9 +38,11 @@ fn step(step: &Value, given: &Given<'_>) -> Option<Step> {
 }
 
 fn filled(value: &Value, given: &Given<'_>) -> String {
-    match text(value).as_str() {
-        // Not given: an empty variable.
-        "${{ secrets.WINDLASS_SIGNING_KEY }}" => String::new(),
+    let value = text(value);
+    if let Some(name) = value.strip_prefix("${{ secrets.").and_then(|rest| rest.strip_suffix(" }}")) {
+        return given.secret(name);
+    }
+    match value.as_str() {
         "${{ inputs.action }}" => given.action.to_owned(),
         "${{ inputs.environment }}" => given.environment.to_owned(),
         "${{ inputs.release }}" => given.release.to_owned(),

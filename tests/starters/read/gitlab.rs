@@ -21,13 +21,15 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
         assert!(stages.contains(&job["stage"]), "{name} is in no stage");
         let lines: Vec<String> = list(&job["script"]).iter().map(text).collect();
         let mut script = Script::new(SHELL, &lines.join("\n"));
+        // Variables of the project.
+        script.vars = given.all_secrets().collect();
         let by_hand = !job.contains_key("artifacts");
         if by_hand {
             // Variables that are given when a manual job is started.
-            script.vars = vec![
+            script.vars.extend([
                 ("WINDLASS_ENVIRONMENT".into(), given.environment.to_owned()),
                 ("WINDLASS_TO".into(), given.release.to_owned()),
-            ];
+            ]);
             jobs.push(Job { name, goes_on: false, steps: vec![Step::Run(script)] });
             continue;
         }

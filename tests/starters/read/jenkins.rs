@@ -13,10 +13,15 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut lines = file.lines().map(str::trim);
     let mut is_in_steps = false;
+    let mut credentials: Vec<(String, String)> = Vec::new();
     while let Some(line) = lines.next() {
         if let Some(name) = line.strip_prefix("stage('") {
             let name = name.split('\'').next().unwrap().to_lowercase().replace(' ', "-");
             jobs.push(Job { name, goes_on: false, steps: Vec::new() });
+            credentials.clear();
+        }
+        if let Some((name, id)) = line.split_once(" = credentials('").filter(|_| !line.starts_with("//")) {
+            credentials.push((name.to_owned(), given.secret(id.strip_suffix("')").unwrap())));
         }
         match line {
             "steps {" => is_in_steps = true,
@@ -24,11 +29,11 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
             _ if line.starts_with("//") || line.is_empty() || !is_in_steps => {}
             "sh '''" => {
                 let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "'''").collect();
-                push(&mut jobs, Step::Run(script(&body.join("\n"), given)));
+                push(&mut jobs, Step::Run(script(&body.join("\n"), given)), &credentials);
             }
             _ => {
                 let step = one(line, given);
-                step.into_iter().for_each(|step| push(&mut jobs, step));
+                step.into_iter().for_each(|step| push(&mut jobs, step, &credentials));
             }
         }
     }
@@ -36,7 +41,10 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
     jobs
 }
 
-fn push(jobs: &mut [Job], step: Step) {
+fn push(jobs: &mut [Job], mut step: Step, credentials: &[(String, String)]) {
+    if let Step::Run(script) = &mut step {
+        script.vars.extend_from_slice(credentials);
+    }
     jobs.last_mut().unwrap().steps.push(step);
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{list, text, yaml};
+use super::{list, pairs, text, yaml};
 use crate::steps::{Given, Job, Script, Step};
 
 const SHELL: &[&str] = &["bash", "-e", "-c"];
@@ -22,6 +22,9 @@ pub(crate) fn jobs(file: &str, given: &Given<'_>) -> Vec<Job> {
                 ("WINDLASS_ENVIRONMENT".into(), given.environment.into()),
                 ("WINDLASS_TO".into(), given.release.into()),
             ];
+        }
+        for (name, from) in pairs(&step["environment"]) {
+            script.vars.push((name, given.secret(&text(&from["from_secret"]))));
         }
         script.vars.push(("CI_PIPELINE_AUTHOR".into(), "ada".into()));
         match jobs.last_mut().filter(|job| job.name == name) {

@@ -49,6 +49,18 @@ pub enum Receiver {
 }
 
 impl Receiver {
+    /// The variables of the run that it needs.
+    #[must_use]
+    pub fn variables(&self) -> Vec<&Variable> {
+        match self {
+            Self::Slack(url) | Self::Teams(url) | Self::Discord(url) => vec![url],
+            Self::Webhook(hook) => vec![&hook.url, &hook.secret],
+            Self::Email(email) => {
+                email.login.iter().flat_map(|login| [&login.user, &login.password]).collect()
+            }
+        }
+    }
+
     /// Its word in `windlass.yml`.
     #[must_use]
     pub const fn word(&self) -> &'static str {

@@ -7,10 +7,11 @@ use std::path::Path;
 use windlass_ci::fail::{Failure, Result};
 use windlass_ci::{file, sink, topics};
 use windlass_domain::outcome::Outcome;
+use windlass_domain::policy::Policy;
 
-use super::difference;
 use super::files::{self, COMMON, Owner, Standing, Template};
 use super::system;
+use super::{difference, secrets};
 
 /// How a written file stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +106,29 @@ fn line(text: &mut String, path: &str, what: &str) {
     writeln!(text, "{path:32} {what}").expect("writing to a string cannot fail");
 }
 
+/// The secrets that `notify` names today: those with which a pipeline was written may be others. Nothing where there is no
+/// policy that can be read; `windlass check` says why.
+fn secrets_of(folder: &Path) -> Result<Option<String>> {
+    let (Standing::Marked { text, .. } | Standing::Foreign { text }) =
+        files::standing(folder, COMMON[0].path)?
+    else {
+        return Ok(None);
+    };
+    Ok(Policy::parse(&text).ok().map(|policy| secrets::of(&policy)))
+}
+
 fn look<'a>(folder: &Path, systems: &'a [system::System]) -> Result<Vec<Found<'a>>> {
     let pipelines =
         systems.iter().flat_map(|one| one.files().into_iter().map(|path| files::pipeline(one, path)));
+    let named = secrets_of(folder)?;
     let mut found = Vec::new();
     for template in COMMON.into_iter().chain(pipelines) {
-        let Standing::Marked { text, mark } = files::standing(folder, template.path)? else { continue };
+        let Standing::Marked { text, mut mark } = files::standing(folder, template.path)? else { continue };
+        match &named {
+            Some(named) if named.is_empty() => drop(mark.words.remove(secrets::WORD)),
+            Some(named) => drop(mark.words.insert(secrets::WORD.to_owned(), named.clone())),
+            None => {}
+        }
         let now = template.written(&mark.words);
         let text = text.replace("\r\n", "\n");
         let drift = match (mark.holds, template.owner) {

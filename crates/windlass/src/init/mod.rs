@@ -19,6 +19,7 @@ mod files;
 mod mark;
 mod remaining;
 mod repository;
+mod secrets;
 mod stack;
 mod system;
 mod words;
@@ -98,7 +99,7 @@ fn init(folder: &Path, arguments: &Arguments, asks: bool) -> Result<String> {
         },
     };
     let answers = if asks { ask::all(&answers, &mut io::stdin().lock())? } else { answers };
-    let words = words_of(&found, &answers, folder);
+    let mut words = words_of(&found, &answers, folder);
     let policy = match policy {
         Some(policy) => policy,
         None => Policy::parse(&files::COMMON[0].written(&words)).map_err(|problems| {
@@ -106,6 +107,10 @@ fn init(folder: &Path, arguments: &Arguments, asks: bool) -> Result<String> {
             Failure::invalid(&topics::POLICY_INVALID, format!("these answers make no windlass.yml: {first}"))
         })?,
     };
+    let named = secrets::of(&policy);
+    if !named.is_empty() {
+        words.insert(secrets::WORD.to_owned(), named);
+    }
     let system = system::all().into_iter().find(|system| system.name == answers.ci);
     let place = system.as_ref().map(|system| files::place(system, folder)).transpose()?;
     let chosen = system.as_ref().zip(place);

@@ -6,6 +6,7 @@ use windlass_ci::sink;
 use windlass_domain::policy::Policy;
 
 use super::repository::Repository;
+use super::secrets;
 use super::system::System;
 use super::words::{self, Words};
 
@@ -54,6 +55,9 @@ pub(super) fn list(
                 steps.extend(system.starter.included.clone());
             }
             steps.extend(system.starter.remains.clone());
+            if words.contains_key(secrets::WORD) {
+                steps.push(system.starter.told.clone());
+            }
         }
     }
     steps.push("make a key with `windlass keygen`, write it down in windlass.yml as it says, and take out `evidence: unsigned`: until then whoever can write the evidence file can forge it".into());

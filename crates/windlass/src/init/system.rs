@@ -34,6 +34,8 @@ pub(super) struct Starter {
     pub(super) remotes: Vec<String>,
     /// What remains to be done by people, with words to fill in.
     pub(super) remains: Vec<String>,
+    /// What remains where `notify` of the policy names secrets.
+    pub(super) told: String,
 }
 
 macro_rules! systems {

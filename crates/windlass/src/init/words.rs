@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::stack;
+use super::{secrets, stack};
 
 /// What the words stand for.
 pub(super) type Words = BTreeMap<String, String>;
@@ -13,7 +13,8 @@ const DERIVED: [&str; 4] = ["version", "needs", "build", "test"];
 /// Fills in a template. Words that nobody knows stay as they are.
 pub(super) fn fill(template: &str, words: &Words) -> String {
     let stack = words.get("stack").and_then(|name| stack::named(name));
-    let mut text = put(template, "version", env!("CARGO_PKG_VERSION"));
+    let mut text = secrets::hand_on(template, words.get(secrets::WORD).map_or("", String::as_str));
+    text = put(&text, "version", env!("CARGO_PKG_VERSION"));
     if let Some(stack) = stack {
         text = put(&text, "needs", &stack.needs.join(" "));
         text = put(&text, "build", stack.build.trim_end());
@@ -32,7 +33,11 @@ pub(super) fn taken(template: &str, words: &Words) -> Words {
     let inner = fill(template, &without_own);
     let is_taken = |name: &str| inner.contains(&format!("@{name}@"));
     let has_stack = DERIVED[1..].iter().any(|name| template.contains(&format!("@{name}@")));
-    let stays = |name: &str| if name == "stack" { has_stack } else { is_taken(name) };
+    let stays = |name: &str| match name {
+        "stack" => has_stack,
+        secrets::WORD => secrets::are_taken(template),
+        _ => is_taken(name),
+    };
     words.iter().filter(|(name, _)| stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
