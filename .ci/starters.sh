@@ -4,13 +4,15 @@
 #   starters.sh WINDLASS FOLDER
 #
 # FOLDER may be used for caches. On PATH: check-jsonschema, yamllint, actionlint, zizmor, shellcheck, npm-groovy-lint, pytest, node,
-# npm, go, cargo, cargo-nextest. Any finding is a failure.
+# npm, go, cargo, cargo-nextest, mvn, javac. Any finding is a failure. Maven takes what it needs from Maven Central, as its
+# settings on this machine say.
 set -euo pipefail
 
 windlass=$(realpath "$1")
 mkdir -p "$2"
 cache=$(realpath "$2")
 rules=$(realpath .yamllint.yml)
+samples=$(realpath tests/starters/maven)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -86,7 +88,12 @@ sample() { # STACK
       printf 'version = 3\n\n[[package]]\nname = "shop"\nversion = "1.0.0"\n' >Cargo.lock
       printf 'fn main() {}\n\n#[test]\nfn it_answers() {}\n' >src/main.rs
       ;;
-    java-maven) touch pom.xml ;;
+    java-maven)
+      cp "$samples/pom.xml.in" pom.xml
+      mkdir -p src/main/java/org/example src/test/java/org/example
+      cp "$samples/Shop.java" src/main/java/org/example/
+      cp "$samples/ShopTest.java" src/test/java/org/example/
+      ;;
     java-gradle) touch build.gradle ;;
     container) touch Dockerfile ;;
     unknown) touch notes ;;
@@ -98,8 +105,15 @@ for stack in python node go rust java-maven java-gradle container unknown; do
   sample "$stack"
   shellcheck --severity=info windlass/build.sh windlass/test.sh
   case $stack in
-    # What these need is not installed for a check: their scripts are linted, and run nowhere here.
-    java-maven | java-gradle | container) continue ;;
+    # What these need is in none of the registries that a check installs from: their scripts are linted, and run nowhere here.
+    java-gradle | container) continue ;;
+    java-maven)
+      if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
+        echo "java-maven: mvn or javac is not here (apt-get install maven default-jdk-headless)" >&2
+        if [ "${WINDLASS_REQUIRE_TOOLS:-}" = 1 ]; then exit 1; fi
+        continue
+      fi
+      ;;
     go)
       if ! command -v go >/dev/null; then
         echo "go: not here, so its scripts are linted and not run"
@@ -124,8 +138,9 @@ for stack in python node go rust java-maven java-gradle container unknown; do
   # What was built is there, and the gate reads one passed test.
   [ -n "$(find dist -type f)" ]
   [ "$stack" != node ] || [ -f dist/dist/built ]
-  "$windlass" gate-check read reports/junit.xml | grep -q '1 tests: 0 failed' || {
-    echo "$stack: the gate reads no test in reports/junit.xml" >&2
+  [ "$stack" != java-maven ] || [ "$(cd dist && java -jar ./*.jar)" = 42 ]
+  "$windlass" gate-check read reports/*.xml | grep -q '1 tests: 0 failed' || {
+    echo "$stack: the gate reads no test in reports/*.xml" >&2
     exit 1
   }
 done
