@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 
 mod flags;
+mod hold;
 mod mirror;
 mod refusals;
 mod release;

@@ -2,12 +2,12 @@
 //! its name. `WINDLASS_BLESS=1 cargo test -p windlass --test actions` writes them again.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
 
 use crate::flags::{Flag, Takes, flags, quoted};
+use crate::hold::hold;
 
 /// An action: its folder, what it says of itself, and the tool whose flags are its inputs.
 struct Action {
@@ -347,15 +347,7 @@ fn files() -> Vec<(PathBuf, String)> {
 
 #[test]
 fn actions_are_what_the_tools_flags_make_them() {
-    let bless = std::env::var("WINDLASS_BLESS").is_ok_and(|value| value == "1");
-    for (path, text) in files() {
-        if bless {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &text).unwrap();
-        }
-        let there = fs::read_to_string(&path).unwrap_or_default();
-        assert!(there == text, "{}: run WINDLASS_BLESS=1 cargo test --test actions", path.display());
-    }
+    hold(&files(), "actions");
 }
 
 #[test]

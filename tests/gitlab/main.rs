@@ -5,6 +5,8 @@ mod component;
 mod consumer;
 #[path = "../actions/flags.rs"]
 mod flags;
+#[path = "../actions/hold.rs"]
+mod hold;
 mod pipeline;
 mod runs;
 mod script;
