@@ -8,11 +8,11 @@ set -euo pipefail
 target=$1 folder=$2 out=$3
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 version=$(sed -n 's/^version //p' "$root/actions/_lib/manifest")
-tools=(deploy gate-check health-verify rollback security-scan windlass windlassd)
+tools=$("$root/.github/scripts/tools.sh" "$target")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for tool in "${tools[@]}"; do
+for tool in $tools; do
   if [ ! -s "$folder/$tool" ]; then
     echo "pack: $folder holds no $tool: build it for $target first" >&2
     exit 1

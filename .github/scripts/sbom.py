@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The parts list of the release binaries as CycloneDX 1.6, from cargo and Cargo.lock: what is linked for one target, without what
-only builds or tests need. The umbrella links every other binary's packages.
+only builds or tests need. The umbrella links every other binary's packages; where there is none, each binary counts.
 
     sbom.py TARGET >windlass-VERSION-TARGET.cdx.json
 """
@@ -15,17 +15,27 @@ def cargo(root, *words):
     return run.stdout
 
 
-def linked(root, target):
+def binaries(target):
+    """The packages of the binaries that together link all that this target's release does."""
+    tools = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools.sh")
+    run = subprocess.run(["bash", tools, target], check=True, stdout=subprocess.PIPE, text=True)
+    names = [name.removesuffix(".exe") for name in run.stdout.split()]
+    return ["windlass"] if "windlass" in names else [f"windlass-{name}" for name in names]
+
+
+def linked(root, target, roots):
     """Names and versions of what cargo links, by the features that this build has: its metadata would add what tests turn on."""
-    tree = cargo(root, "tree", "--locked", "--package", "windlass", "--edges", "normal", "--prefix", "none",
-                 "--format", "{p}", "--target", target)
-    return {(line.split()[0], line.split()[1].removeprefix("v")) for line in tree.splitlines() if line.strip()}
+    trees = [cargo(root, "tree", "--locked", "--package", package, "--edges", "normal", "--prefix", "none",
+                   "--format", "{p}", "--target", target) for package in roots]
+    return {(line.split()[0], line.split()[1].removeprefix("v"))
+            for tree in trees for line in tree.splitlines() if line.strip()}
 
 
 def main(target):
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     metadata = json.loads(cargo(root, "metadata", "--locked", "--format-version", "1", "--filter-platform", target))
-    wanted = linked(root, target)
+    roots = binaries(target)
+    wanted = linked(root, target, roots)
     packages = {package["id"]: package for package in metadata["packages"]
                 if (package["name"], package["version"]) in wanted}
     if len(packages) != len(wanted):
@@ -33,7 +43,7 @@ def main(target):
     edges = {node["id"]: [dependency["pkg"] for dependency in node["deps"] if dependency["pkg"] in packages
                           and any(kind["kind"] is None for kind in dependency["dep_kinds"])]
              for node in metadata["resolve"]["nodes"] if node["id"] in packages}
-    umbrella = next(package for package in packages if packages[package]["name"] == "windlass")
+    released = [package for package in packages if packages[package]["name"] in roots]
     with open(os.path.join(root, "Cargo.lock"), "rb") as lock:
         checksums = {(package["name"], package["version"]): package.get("checksum")
                      for package in tomllib.load(lock)["package"]}
@@ -52,13 +62,13 @@ def main(target):
             part["hashes"] = [{"alg": "SHA-256", "content": checksum}]
         return part
 
-    version = packages[umbrella]["version"]
+    version = packages[released[0]]["version"]
     whole = {
         "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
         "metadata": {"component": {"type": "application", "bom-ref": "windlass", "name": "windlass", "version": version},
                      "properties": [{"name": "target", "value": target}]},
         "components": [component(package) for package in sorted(packages, key=reference)],
-        "dependencies": [{"ref": "windlass", "dependsOn": [reference(umbrella)]}]
+        "dependencies": [{"ref": "windlass", "dependsOn": sorted(map(reference, released))}]
         + [{"ref": reference(package), "dependsOn": sorted({reference(one) for one in edges[package]})}
            for package in sorted(edges, key=reference)],
     }

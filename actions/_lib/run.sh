@@ -14,7 +14,7 @@
 # An archive must have the sha256 that `manifest` beside this script names: it came with the tree, not with the download.
 # WINDLASS_ATTESTATION=auto|require|off says whether `gh attestation verify` must agree too.
 #
-# Kept to what bash 3.2 knows, which macOS still ships.
+# Kept to what bash 3.2 knows, which macOS still ships. On Windows it is the bash of Git for Windows, which has the rest, too.
 set -euo pipefail
 
 # No program is started before it is needed: each costs a millisecond or more in every step.
@@ -101,15 +101,38 @@ machine=$(uname -sm)
 case $machine in
   Linux\ *) system=unknown-linux-musl ;;
   Darwin\ *) system=apple-darwin ;;
-  MINGW* | MSYS* | CYGWIN*) system=pc-windows-msvc suffix=.exe ;;
+  MINGW* | MSYS* | CYGWIN*) system=pc-windows-gnu suffix=.exe ;;
   *) system=${machine%% *} ;;
 esac
 case $machine in
-  *\ x86_64 | *\ amd64) target=x86_64-$system ;;
+  # Windows on Arm runs what is built for x64.
+  *\ x86_64 | *\ amd64 | M*\ aarch64 | M*\ arm64 | CYGWIN*\ aarch64) target=x86_64-$system ;;
   *\ aarch64 | *\ arm64) target=aarch64-$system ;;
   *) target=${machine##* }-$system ;;
 esac
 archive=windlass-$version-$target.tar.gz
+
+if [ -n "$suffix" ]; then
+  if [ "${path:-}" = true ]; then
+    # There is no umbrella: any tool finds the folder of all.
+    tool=gate-check
+  else
+    case $tool in
+      deploy | rollback | windlass)
+        wrong "$tool is not for Windows: what moves an environment is made of Unix processes, signals and sockets" \
+          "let this job run on Linux or macOS, or in WSL; gate-check, security-scan and health-verify are for Windows, too"
+        ;;
+    esac
+  fi
+  # tar takes C:\folder for a folder of the machine C.
+  if command -v cygpath >/dev/null 2>&1; then
+    for one in WINDLASS_BIN RUNNER_TOOL_CACHE AGENT_TOOLSDIRECTORY RUNNER_TEMP TMPDIR CARGO_TARGET_DIR; do
+      if [ -n "${!one:-}" ]; then printf -v "$one" '%s' "$(cygpath -u "${!one}")"; fi
+    done
+  fi
+  # What looks like a path of Unix, such as /healthz, is none to be rewritten on its way to the tool.
+  export MSYS_NO_PATHCONV=1 MSYS2_ARG_CONV_EXCL='*' MSYS2_ENV_CONV_EXCL=WINDLASS_
+fi
 
 # Puts the sha256 that the manifest names for a file into `promise`, or nothing.
 promised() { # FILE
@@ -165,6 +188,8 @@ become() { # FOLDER ARGUMENT...
   local folder=$1
   shift
   if [ "${path:-}" = true ]; then
+    # The next step may be no bash.
+    if [ -n "$suffix" ] && command -v cygpath >/dev/null 2>&1; then folder=$(cygpath -w "$folder"); fi
     printf '%s\n' "$folder"
     exit 0
   fi
@@ -178,9 +203,9 @@ become() { # FOLDER ARGUMENT...
 is_whole() { # FOLDER
   local one tools
   [ -e "$1/.complete" ] || return 1
-  case $tool in
-    deploy | rollback) tools=" $tool$suffix windlassd$suffix" ;;
-    windlass) all_tools ;;
+  case ${path:-}$tool in
+    deploy | rollback) tools=" $tool windlassd" ;;
+    windlass | true*) all_tools ;;
     *) tools=" $tool$suffix" ;;
   esac
   [ -n "$tools" ] || return 1
@@ -403,7 +428,9 @@ if [ "$build" = true ]; then
   printf 'windlass: building version %s from %s\n' "$version" "$tree" >&2
   folder=${CARGO_TARGET_DIR:-$tree/target}/release
   # Its log is progress; standard output is the tool's.
-  cargo build --release --locked --manifest-path "$tree/Cargo.toml" --bin "$tool" --bin windlass --bin windlassd >&2
+  if [ -z "$suffix" ]; then others='--bin windlass --bin windlassd'; else others=; fi
+  # shellcheck disable=SC2086 # words without blanks, or none
+  cargo build --release --locked --manifest-path "$tree/Cargo.toml" $others --bin "$tool" >&2
   become "$folder" "$@"
 fi
 

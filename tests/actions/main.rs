@@ -7,6 +7,7 @@ mod hold;
 mod mirror;
 mod refusals;
 mod release;
+mod windows;
 mod written;
 
 use std::ffi::OsString;

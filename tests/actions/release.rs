@@ -14,6 +14,8 @@ use super::mirror::{Mirror, Says};
 use super::{ran, target, tool_at};
 
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+const WINDOWS: &str = "x86_64-pc-windows-gnu";
+const ON_WINDOWS: [&str; 3] = ["gate-check.exe", "health-verify.exe", "security-scan.exe"];
 const TOOLS: [&str; 7] =
     ["deploy", "gate-check", "health-verify", "rollback", "security-scan", "windlass", "windlassd"];
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -45,6 +47,9 @@ impl Tree {
             for tool in TOOLS {
                 tool_at(&tree.path("built").join(format!("built-{target}")).join(tool), target, VERSION);
             }
+        }
+        for tool in ON_WINDOWS {
+            tool_at(&tree.path("built").join(format!("built-{WINDOWS}")).join(tool), WINDOWS, VERSION);
         }
         tree
     }
@@ -87,12 +92,14 @@ fn what_is_packed_and_named_is_found_checked_and_run() {
     assert!(sums.status.success(), "{sums:?}");
     assert_eq!(
         String::from_utf8_lossy(&sums.stdout).lines().count(),
-        4,
-        "two archives and their parts lists"
+        6,
+        "three archives and their parts lists"
     );
     let manifest = fs::read_to_string(tree.path("tree/actions/_lib/manifest")).unwrap();
     assert_eq!(manifest, fs::read_to_string(out.join("manifest")).unwrap());
-    assert_eq!(manifest.lines().filter(|line| line.starts_with("sha256 ")).count(), 2 * (TOOLS.len() + 1));
+    let promised = 2 * (TOOLS.len() + 1) + ON_WINDOWS.len() + 1;
+    assert_eq!(manifest.lines().filter(|line| line.starts_with("sha256 ")).count(), promised);
+    assert!(manifest.contains(&format!(" {WINDOWS}/security-scan.exe\n")), "{manifest}");
     // A step on a machine that has nothing of it yet.
     let mirror = Mirror::start(Says::whole(&fs::read(out.join(archive(&target()))).unwrap()));
     let mut step = Command::new("bash");
@@ -177,32 +184,44 @@ fn commit(workflow: &str, reference: &str) -> String {
 #[test]
 fn the_parts_list_has_all_that_is_linked_and_nothing_else() {
     let tree = Tree::new();
-    let list = tree.assembled().join(format!("windlass-{VERSION}-{}.cdx.json", TARGETS[0]));
-    let list: Value = serde_json::from_slice(&fs::read(list).unwrap()).unwrap();
-    let components = list.get("components").and_then(Value::as_array).unwrap();
-    let mut listed: Vec<String> = components
-        .iter()
-        .map(|part| format!("{} v{}", part["name"].as_str().unwrap(), part["version"].as_str().unwrap()))
-        .collect();
-    // Cargo's own tree of the umbrella: every other binary's packages are among its own.
-    let words = ["tree", "--package", "windlass", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let out = tree.assembled();
+    // Every other binary's packages are among the umbrella's; on Windows there is none.
+    let judging = ["windlass-gate-check", "windlass-health-verify", "windlass-security-scan"];
+    for (target, packages) in [(TARGETS[0], &["windlass"][..]), (WINDOWS, &judging)] {
+        let list = out.join(format!("windlass-{VERSION}-{target}.cdx.json"));
+        let list: Value = serde_json::from_slice(&fs::read(list).unwrap()).unwrap();
+        let components = list.get("components").and_then(Value::as_array).unwrap();
+        let mut listed: Vec<String> = components
+            .iter()
+            .map(|part| format!("{} v{}", part["name"].as_str().unwrap(), part["version"].as_str().unwrap()))
+            .collect();
+        let mut linked: Vec<String> =
+            packages.iter().flat_map(|package| linked_into(package, target)).collect();
+        for names in [&mut listed, &mut linked] {
+            names.sort();
+            names.dedup();
+        }
+        assert_eq!(listed, linked, "{target}");
+        let of_crates_io = components.iter().filter(|part| part.get("hashes").is_some()).count();
+        assert!(of_crates_io > 100, "{target}: {of_crates_io} have a checksum");
+        let moves = listed.iter().any(|name| name.starts_with("windlass-target "));
+        assert_eq!(moves, target != WINDOWS, "what moves an environment is for Unix");
+    }
+}
+
+/// Cargo's own tree of a package: names and versions of all that is linked into it.
+fn linked_into(package: &str, target: &str) -> Vec<String> {
+    let words = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let cargo = Command::new(env!("CARGO"))
         .args(words)
-        .args(["--locked", "--offline", "--target", TARGETS[0]])
+        .args(["--locked", "--offline", "--target", target])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     assert!(cargo.status.success(), "{cargo:?}");
     let text = String::from_utf8(cargo.stdout).unwrap();
     let name = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-    let mut linked: Vec<String> = text.lines().map(name).filter(|line| !line.is_empty()).collect();
-    for names in [&mut listed, &mut linked] {
-        names.sort();
-        names.dedup();
-    }
-    assert_eq!(listed, linked);
-    let of_crates_io = components.iter().filter(|part| part.get("hashes").is_some()).count();
-    assert!(of_crates_io > 100, "{of_crates_io} have a checksum");
+    text.lines().map(name).filter(|line| !line.is_empty()).collect()
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //! A folder's digest is the sha256 of its manifest: one line an entry, sorted by path, of
 //! `file|exec|link SP sha256-hex SP path LF`, where a link's digest is that of its target text. Times, owners and
 //! empty folders do not count; `/` separates; a name that is not UTF-8 or has a line break is refused.
+//!
+//! Where the system does not keep which files are executable, as on Windows, a folder has no digest: it would be another
+//! one than where the folder was built or is deployed.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -23,6 +26,8 @@ pub enum ArtifactError {
     Changed(PathBuf),
     /// A name that cannot be written in a manifest, or something that is neither file, folder nor link.
     Unsupported(PathBuf),
+    /// It is a folder, and this system does not keep which of its files are executable.
+    NoModes(PathBuf),
     /// It cannot be read.
     Unreadable(PathBuf, io::Error),
 }
@@ -36,6 +41,12 @@ impl std::fmt::Display for ArtifactError {
             Self::Unsupported(path) => {
                 write!(f, "cannot release {:?}: not a file, folder or link with a plain name", path)
             }
+            Self::NoModes(path) => write!(
+                f,
+                "the folder {} has no digest on this system, which does not keep which files are executable: pack it \
+                 into one file, or give the digest itself with --artifact sha256:HEX",
+                path.display()
+            ),
             Self::Unreadable(path, _) => write!(f, "cannot read {}", path.display()),
         }
     }
@@ -45,7 +56,11 @@ impl std::error::Error for ArtifactError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(_, source) => Some(source),
-            Self::Missing(_) | Self::Empty(_) | Self::Changed(_) | Self::Unsupported(_) => None,
+            Self::Missing(_)
+            | Self::Empty(_)
+            | Self::Changed(_)
+            | Self::Unsupported(_)
+            | Self::NoModes(_) => None,
         }
     }
 }
@@ -70,6 +85,9 @@ pub fn digest(path: &Path) -> Result<Digest, ArtifactError> {
     }
     if !metadata.is_dir() {
         return Err(ArtifactError::Unsupported(path.to_owned()));
+    }
+    if !cfg!(unix) {
+        return Err(ArtifactError::NoModes(path.to_owned()));
     }
     let mut walk = Walk { lines: Vec::new(), seen: Vec::new() };
     walk.folder(path, &metadata, "")?;

@@ -86,7 +86,7 @@ pub(crate) fn collect(folder: &Path, globs: &[String]) -> Reports {
             }
         }
         if hit {
-            let name = relative.display().to_string();
+            let name = plain_name(relative);
             take(&mut reports, &mut digests, name, &path, promising.is_match(relative));
         }
     }
@@ -102,6 +102,11 @@ pub(crate) fn read_files(folder: &Path, files: &[PathBuf]) -> Vec<ReportResult> 
         .iter()
         .map(|file| summary::of(file.display().to_string(), &report::read_file(&folder.join(file))))
         .collect()
+}
+
+/// A name as reports and evidence bear it: separated by `/` on every system.
+pub(crate) fn plain_name(path: &Path) -> String {
+    path.components().map(|component| component.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 fn set(globs: &[&str]) -> Result<GlobSet, globset::Error> {

@@ -46,9 +46,7 @@ pub(crate) fn judge(session: &Session, arguments: &GateCheck) -> Result<Report<O
         store: &store,
         evidence_name: evidence_path
             .strip_prefix(&located.folder)
-            .unwrap_or(&evidence_path)
-            .display()
-            .to_string(),
+            .map_or_else(|_| evidence_path.display().to_string(), collect::plain_name),
         keys: &keys,
         policy: &located.policy,
         environment,

@@ -9,6 +9,7 @@ mod chart;
 mod live;
 pub mod own;
 mod plan;
+mod platform;
 mod report;
 mod run;
 mod topics;

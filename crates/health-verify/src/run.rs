@@ -15,6 +15,7 @@ use windlass_signal::record::{Recording, replay_with};
 use crate::args::HealthVerify;
 use crate::own::Own;
 use crate::plan::{self, Plan};
+use crate::platform::told_to_stop;
 use crate::{attest, chart, report, topics};
 
 /// The largest recording that is read, in bytes.
@@ -60,20 +61,6 @@ async fn measure(session: &Session, plan: &Plan) -> Judgement {
         () = told_to_stop() => handle.cancel(),
     }
     watching.await
-}
-
-/// Waits for SIGINT or SIGTERM; for ever where neither can be waited for.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
-    }
 }
 
 /// Judges a recorded run again.

@@ -6,6 +6,7 @@ mod cancel;
 mod client;
 pub mod judge;
 pub mod load;
+mod platform;
 pub mod probe;
 pub mod record;
 pub mod source;

@@ -1,9 +1,8 @@
-//! A command that must exit 0, run in its own process group, which is killed when its time is over.
+//! A command that must exit 0. It and what it started is killed when its time is over.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout_at};
@@ -11,23 +10,12 @@ use windlass_domain::policy::Expect;
 
 use super::Answer;
 use super::http::contains;
+use crate::platform::{Family, in_own_family};
 
 /// The most of a command's output that is kept, in bytes; the rest is read and dropped.
 const LARGEST: usize = 64 * 1024;
 /// How long children that it left behind may keep its output open.
 const LINGER: Duration = Duration::from_millis(200);
-
-/// Kills the whole group when it goes out of scope, whatever the reason.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // Nothing left to kill is what is wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
 
 pub(super) async fn run(
     words: &[String],
@@ -40,20 +28,20 @@ pub(super) async fn run(
     let Some((program, arguments)) = words.split_first() else {
         return Answer::NotAsked("the command is empty".to_owned());
     };
-    let spawned = Command::new(fill(program))
+    let mut command = Command::new(fill(program));
+    command
         .args(arguments.iter().map(fill))
         .env_remove("WINDLASS_SIGNING_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = match spawned {
-        Ok(child) => child,
+        .kill_on_drop(true);
+    in_own_family(&mut command);
+    let started = command.spawn().and_then(|child| Ok((Family::of(&child)?, child)));
+    let (family, mut child) = match started {
+        Ok(started) => started,
         Err(error) => return Answer::NotAsked(format!("cannot run {program:?}: {error}")),
     };
-    let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let status = {
@@ -74,7 +62,7 @@ pub(super) async fn run(
         }
         status
     };
-    drop(group);
+    drop(family);
     judge(status, &output, &errors, expect, limit)
 }
 

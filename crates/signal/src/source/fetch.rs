@@ -9,11 +9,10 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::Source;
-use crate::client;
+use crate::{client, platform};
 
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -77,7 +76,7 @@ pub async fn get(source: &Source, path: &str) -> Result<Vec<u8>, SourceError> {
 type Failed = Box<dyn Error + Send + Sync>;
 
 async fn over_socket(socket: &Path, path: &str) -> Result<Vec<u8>, Failed> {
-    let stream = UnixStream::connect(socket).await?;
+    let stream = platform::connect(socket).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new())?;
     let answer = async move {
