@@ -73,7 +73,11 @@ impl Tree {
     fn assembled(&self) -> PathBuf {
         let out = self.path("release");
         let output = self.script("assemble.sh", &[&self.path("built"), &out]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{said}\n(what cargo lacks of other systems comes by cargo fetch --locked)"
+        );
         out
     }
 }

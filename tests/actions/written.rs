@@ -330,7 +330,7 @@ the runner's tool cache (hashed again), `mirror`, the release itself, and with `
 Every input is the flag of the same name, and the variable `WINDLASS_…`; an empty one is one that is not given. The exit \
 code is the tool's own: 0 passed, 1 failed, 2 invalid, 3 unknown, 4 held, 5 stuck, 6 refused. Nothing is written to \
 `GITHUB_ENV`. No Docker, Node or jq is needed: bash, tar, and curl or wget. Linux runs in every test; macOS has run nowhere yet; \
-there are no tools for Windows, and so no action there.\n\n\
+on Windows there are the actions that judge: [Windows](../docs/windows.md).\n\n\
 Where a server answers 401, 403 or 404, the log and the job's summary name what is missing and the line that gives it. A job that \
 names `permissions:` has no others than those.\n\n\
 The whole way from a commit to production is a reusable workflow made of these actions, and the way back a workflow to copy: \

@@ -109,7 +109,8 @@ impl Ran {
 }
 
 /// The actions of others that workflows refer to, by what they are mapped to here.
-const STAND_INS: [&str; 4] = ["upload-artifact", "download-artifact", "cache", "attest-build-provenance"];
+const STAND_INS: [&str; 5] =
+    ["upload-artifact", "download-artifact", "cache", "attest-build-provenance", "crates-io-auth-action"];
 
 /// A clean export of what the tree ships for GitHub, and the words that have the emulator find it.
 pub(crate) fn export(to: &Path) -> Vec<String> {
@@ -152,8 +153,7 @@ fn mapped(reference: &str, export: &Path, stand_ins: &Path) -> Option<String> {
         // The emulator does that itself.
         "actions/checkout" => return None,
         other => {
-            let name = other.strip_prefix("actions/").unwrap_or(other);
-            // What only a release uses is not run here.
+            let name = other.rsplit('/').next().unwrap_or(other);
             STAND_INS.contains(&name).then(|| stand_ins.join(name))?
         }
     };

@@ -4,6 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test may read the environment that it scrubs")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+#[path = "../actions/mirror.rs"]
+#[expect(dead_code, reason = "its wrong answers are for another suite")]
+mod mirror;
 #[path = "../forge/server.rs"]
 mod server;
 
@@ -14,6 +17,7 @@ mod forge;
 mod outcomes;
 mod pipeline;
 mod register;
+mod released;
 mod shipped;
 mod verdict;
 
