@@ -12,9 +12,17 @@ if [ ! -x "$wine" ]; then
 fi
 work=$(mktemp -d)
 served=
-# Wine's own server ends with the last of its programs.
-trap 'if [ -n "$served" ]; then kill "$served"; fi; rm -rf "$work"' EXIT
 export WINEPREFIX="$work/prefix" WINEDEBUG=-all
+clean() {
+  local server
+  if [ -n "$served" ]; then kill "$served"; fi
+  # It writes into the prefix until it has ended, and is of this prefix alone.
+  server=$(command -v wineserver || echo /usr/lib/wine/wineserver)
+  "$server" --kill 2>/dev/null || true
+  "$server" --wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean EXIT
 place="$work/two words"
 mkdir -p "$place/reports/deep" "$work/bin"
 cp "$tools"/{gate-check,security-scan,health-verify}.exe "$work/bin/"
@@ -72,7 +80,7 @@ grep -q windlass:environment/staging <(cut -d'"' -f1- "$place/.windlass/evidence
 tests '<testcase classname="a" name="b"><failure/></testcase>'
 expect 1 'tests.failed' gate-check -e staging
 tests ''
-expect 3 'tests.total' gate-check -e staging
+expect 1 'hold no test' gate-check -e staging
 : >"$place/reports/deep/junit.xml"
 expect 3 'empty' gate-check -e staging
 expect 2 'unexpected argument' gate-check --no-such-flag
@@ -84,13 +92,14 @@ expect 2 'pack it into one file' gate-check -e staging
 expect 0 '' gate-check -e staging --artifact "sha256:$(sha256sum <"$place/app.zip" | cut -d' ' -f1)"
 
 # The scan.
+policy app.zip
 mkdir -p "$place/source/deep er"
 echo 'nothing' >"$place/source/deep er/a.txt"
 expect 0 '' security-scan source --only secrets --format json
 # Put together here, so that no scan of this tree finds it.
 printf 'token = "ghp_%s"\n' "$(printf 'q9Zk3Lw8Xr2Tn6Vb5Ym1Hd4Jc7Gf0Ps9AbCd')" >"$place/source/deep er/a.txt"
-expect 1 'source/deep er/a.txt' security-scan 'source\deep er' --only secrets
-expect 2 'no such' security-scan nowhere --only secrets
+expect 1 'source/deep er/a.txt' security-scan 'source\deep er' --only secrets --fail-on low
+expect 2 'cannot scan' security-scan nowhere --only secrets
 
 # Health.
 mkdir "$work/web"
@@ -109,6 +118,28 @@ expect 1 '404' health-verify --url "http://127.0.0.1:$port/other" --within 3s
 expect 0 '' health-verify --tcp "127.0.0.1:$port" --within 60s
 expect 1 '' health-verify --tcp 127.0.0.1:9 --within 3s
 expect 3 'cannot run' health-verify --command 'exit 0' --within 3s
-expect 3 'agent' health-verify -e staging --artifact "sha256:$(printf '0%.0s' {1..64})"
+cat >>"$place/windlass.yml" <<YML
+  live:
+    evidence: unsigned
+    gates: none
+    target: { kind: host, listen: "127.0.0.1:0", run: [app] }
+    strategy: rolling
+    verify: { probes: [{ http: /healthz }], within: 3s }
+  hung:
+    evidence: unsigned
+    gates: none
+    target: { kind: exec, command: [x] }
+    strategy: rolling
+    verify:
+      probes: [{ command: [cmd, /c, 'Z:$work/bin/health-verify.exe', --tcp, "127.0.0.1:9", --within, 900s], timeout: 5s, failures: 1 }]
+      within: 10s
+YML
+expect 3 'an agent cannot be asked' health-verify -e live
+# A command that does not end is ended with what it started.
+expect 1 'did not end within' health-verify -e hung
+if pgrep -f "$work/bin/health-verify.exe --tcp" >/dev/null; then
+  echo "what a hung command started lives on" >&2
+  exit 1
+fi
 
 echo "$count runs of the tools as Windows programs, all as they should be"

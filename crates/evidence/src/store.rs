@@ -95,7 +95,9 @@ impl Store {
             line.insert(0, b'\n');
         }
         file.write_all(&line).and_then(|()| file.sync_data()).map_err(failed)?;
-        file.unlock().map_err(failed)
+        // The line is on the disk, and to close the file unlocks it, too.
+        let _ = file.unlock();
+        Ok(())
     }
 }
 

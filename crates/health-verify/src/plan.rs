@@ -13,7 +13,7 @@ use windlass_signal::judge::{Source, Watch};
 use windlass_signal::record::{Recording, Scrape};
 
 use crate::args::HealthVerify;
-use crate::{live, topics};
+use crate::{live, platform, topics};
 
 /// What shall be watched, and what a verdict would be about.
 pub(crate) struct Plan {
@@ -138,6 +138,10 @@ async fn host(
     target: &HostTarget,
     plan: &mut Plan,
 ) -> Result<()> {
+    if !platform::HAS_AGENTS {
+        return Err(Failure::unknown(&topics::AGENT, "an agent cannot be asked on this system")
+            .hint("run health-verify on the machine that the release lives on, or give it --url"));
+    }
     let policy = &located.policy;
     let vars = &session.context.vars;
     let root = host_root(vars, &policy.app, &environment.name, target.root.as_deref(), &located.folder)

@@ -1,4 +1,7 @@
-//! What differs between systems: how a run is told to stop.
+//! What differs between systems: how a run is told to stop, and whether an agent can be there.
+
+/// Whether the agent of a host target can run here: it listens on a Unix socket.
+pub(crate) const HAS_AGENTS: bool = cfg!(unix);
 
 /// Waits until somebody wants the run to end: SIGINT or SIGTERM; on Windows Ctrl-C, Ctrl-Break, or the console that is
 /// closed. For ever where none of them can be waited for.
