@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::act::Ran;
+use crate::released::builds;
 
 /// What executes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum By {
     Cancelled,
     /// A fork's pull request.
     Fork,
+    /// `release.yml`, published.
+    Release,
     /// Nothing here, for this reason.
     Nobody(&'static str),
 }
@@ -28,7 +31,7 @@ const CI: By =
     By::Nobody("it runs these tests: the file is read by the linters, and .ci/run by whoever runs it");
 
 /// The file, the key of the job, the name of the step.
-const STEPS: [(&str, &str, &str, By); 33] = [
+const STEPS: [(&str, &str, &str, By); 49] = [
     ("ci.yml", "check", "Check the source out", CI),
     ("ci.yml", "check", "Check, test and lint everything", CI),
     ("environment.yml", "release", "Check the source out", By::Way),
@@ -61,13 +64,35 @@ const STEPS: [(&str, &str, &str, By); 33] = [
     ("rollback.yml", "rollback", "Check the source out", By::Hand),
     ("rollback.yml", "rollback", "Go back", By::Hand),
     ("rollback.yml", "rollback", "Keep the evidence", By::Hand),
-    ("release.yml", "*", "*", By::Nobody("see tests/actions/release.rs, which runs its scripts")),
+    ("release.yml", "build", "Check the source out", By::Release),
+    ("release.yml", "build", "Add the target", By::Release),
+    (
+        "release.yml",
+        "build",
+        "Build each by itself, as the whole workspace would unify features",
+        By::Release,
+    ),
+    ("release.yml", "build", "Hand the binaries on", By::Release),
+    ("release.yml", "pack", "Check the source out", By::Release),
+    ("release.yml", "pack", "Bring the binaries", By::Release),
+    ("release.yml", "pack", "Pack, list the parts, and write the manifest", By::Release),
+    ("release.yml", "pack", "Hand the release on", By::Release),
+    ("release.yml", "attest", "Bring the release", By::Release),
+    ("release.yml", "attest", "Attest what was packed", By::Release),
+    ("release.yml", "publish", "Check the source out", By::Release),
+    ("release.yml", "publish", "Bring the release", By::Release),
+    ("release.yml", "publish", "Tag the commit that names what was built", By::Release),
+    ("release.yml", "publish", "Publish", By::Release),
+    ("release.yml", "crates", "Check the source out", By::Release),
+    ("release.yml", "crates", "Be known to crates.io", By::Release),
+    ("release.yml", "crates", "Publish each after what it depends on", By::Release),
 ];
 
 /// Under which names the jobs of a key are seen in a run.
 fn shown(file: &str, job: &str) -> Vec<String> {
     match (file, job) {
         ("environment.yml", _) => ["dev", "staging", "production"].map(str::to_owned).to_vec(),
+        ("release.yml", "build") => builds().collect(),
         ("rollback.yml", _) => vec!["production".to_owned()],
         ("pipeline.yml", "build") => vec!["build and test".to_owned()],
         (_, job) => vec![job.to_owned()],
@@ -115,9 +140,6 @@ fn every_step_that_is_shipped_is_one_that_a_test_executes() {
     let mut there: Vec<(String, String, String)> = Vec::new();
     for path in files(".github/workflows") {
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if file == "release.yml" {
-            continue;
-        }
         for (job, what) in yaml(&path).get("jobs").and_then(Value::as_object).unwrap() {
             for step in what.get("steps").and_then(Value::as_array).into_iter().flatten() {
                 there.push((file.clone(), job.clone(), name(&file, step)));
@@ -126,7 +148,6 @@ fn every_step_that_is_shipped_is_one_that_a_test_executes() {
     }
     let mut listed: Vec<(String, String, String)> = STEPS
         .iter()
-        .filter(|(file, ..)| *file != "release.yml")
         .map(|(file, job, step, _)| ((*file).to_owned(), (*job).to_owned(), (*step).to_owned()))
         .collect();
     there.sort();
@@ -157,4 +178,30 @@ pub(crate) fn actions() -> Vec<String> {
             path.file_name().unwrap().to_str().unwrap().to_owned()
         })
         .collect()
+}
+
+/// What the workflows leave to scripts is executed with them: by a step, or by a script that one calls.
+#[test]
+fn every_script_beside_the_workflows_is_called_by_one_that_is_executed() {
+    let text = |path: &PathBuf| fs::read_to_string(path).unwrap();
+    let workflows: String = files(".github/workflows").iter().map(text).collect();
+    let scripts = files(".github/scripts");
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let (mut called, rest): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        scripts.iter().partition(|path| workflows.contains(&format!(".github/scripts/{}", name(path))));
+    assert!(called.len() > 2, "{called:?}");
+    let mut rest = rest;
+    while let Some(at) = rest
+        .iter()
+        .position(|script| called.iter().any(|one| text(one).lines().any(|line| calls(line, &name(script)))))
+    {
+        called.push(rest.remove(at));
+    }
+    assert!(rest.is_empty(), "called by no workflow and by none of its scripts: {rest:?}");
+}
+
+/// Whether a line of a script, not a comment, runs or sources another that lies beside it.
+fn calls(line: &str, script: &str) -> bool {
+    let line = line.trim_start();
+    !line.starts_with('#') && line.contains(&format!("/{script}"))
 }

@@ -11,6 +11,7 @@ use windlass_domain::digest::Digest;
 
 use crate::act::{self, Ran, Runner};
 use crate::mirror::{Mirror, Says};
+use crate::register::{By, executed};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The targets of the workflow's matrix.
@@ -165,10 +166,14 @@ fi"#
     }
 }
 
+/// The jobs of the build, as the emulator names those of a matrix.
+pub(crate) fn builds() -> impl Iterator<Item = String> {
+    TARGETS.iter().enumerate().map(|(index, target)| format!("{target}-{}", index + 1))
+}
+
 /// The workflow's jobs as the emulator names them, and that each of these ended well.
 fn jobs(names: &[&str]) -> Vec<(String, String)> {
-    let builds = TARGETS.iter().enumerate().map(|(index, target)| format!("{target}-{}", index + 1));
-    builds
+    builds()
         .chain(names.iter().map(|name| (*name).to_owned()))
         .map(|name| (name, "success".to_owned()))
         .collect()
@@ -190,7 +195,9 @@ fn a_release_is_built_packed_attested_tagged_and_found_by_who_refers_to_it() {
     }
     let forge = Forge::new();
     let before = forge.git("repo", &["rev-parse", "HEAD"]);
-    ran_well(&forge.release(&["publish=true", "crates=true"]), &["pack", "attest", "publish", "crates"]);
+    let ran = forge.release(&["publish=true", "crates=true"]);
+    ran_well(&ran, &["pack", "attest", "publish", "crates"]);
+    executed(By::Release, &[ran]);
     // Each target got what it has, each tool built by itself.
     let built = forge.stored("built");
     for target in TARGETS {
