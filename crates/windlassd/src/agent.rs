@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,7 +22,8 @@ use crate::clock::{self, now};
 use crate::doors::Doors;
 use crate::fence::{Gate, NotClaimed};
 use crate::handover::{Channel, Formers, NotDone, Writes};
-use crate::ledger::{Ledger, NotAppended};
+use crate::ledger::{self, Ledger, NotAppended};
+use crate::locked::lock;
 use crate::metrics::Standing;
 use crate::process::Process;
 use crate::root::{Lock, Root, named, read_json, write_json};
@@ -255,7 +256,7 @@ impl Agent {
             revisions: self.fleet.state(),
             epoch: gate.epoch(),
             lease: gate.lease(now),
-            head: lock(&self.ledger).head(),
+            head: ledger::lock(&self.ledger).head(),
             now: now.wall,
             formers: self.formers().pids(),
             managed: self.doors.manager().is_there(),
@@ -287,13 +288,13 @@ impl Agent {
 
     /// The journal's head; `None` where it is damaged.
     pub(crate) fn head(&self) -> Option<Head> {
-        let ledger = lock(&self.ledger);
+        let ledger = ledger::lock(&self.ledger);
         ledger.damage().is_none().then(|| ledger.head())
     }
 
     /// The journal's bytes.
     pub(crate) fn journal(&self) -> Result<Vec<u8>, Rejected> {
-        lock(&self.ledger).bytes().map_err(|error| fault(&error))
+        ledger::lock(&self.ledger).bytes().map_err(|error| fault(&error))
     }
 
     /// Gives the fence, or renews it. A new epoch calls off what an older one has under way.
@@ -321,7 +322,7 @@ impl Agent {
     /// Whether a mutation under this epoch may happen now.
     pub(crate) fn admit(&self, epoch: Epoch) -> Result<(), Rejected> {
         lock(&self.gate).admit(epoch, clock::read()).map_err(|refusal| Rejected::Fence { refusal })?;
-        match lock(&self.ledger).damage() {
+        match ledger::lock(&self.ledger).damage() {
             Some(why) => Err(Rejected::Fault { why: why.to_owned() }),
             None => Ok(()),
         }
@@ -331,7 +332,7 @@ impl Agent {
     /// the newest epoch.
     pub(crate) fn admit_after(&self, epoch: Epoch, after: Option<Head>) -> Result<(), Rejected> {
         self.admit(epoch)?;
-        let head = lock(&self.ledger).head();
+        let head = ledger::lock(&self.ledger).head();
         match after {
             Some(after) if after != head => Err(Rejected::Head { head }),
             Some(_) | None => Ok(()),
@@ -344,7 +345,7 @@ impl Agent {
         let gate = lock(&self.gate);
         let now = clock::read();
         gate.admit(append.epoch, now).map_err(|refusal| Rejected::Fence { refusal })?;
-        let head = lock(&self.ledger)
+        let head = ledger::lock(&self.ledger)
             .append(append.after, append.events, append.epoch, &append.by, now.wall)
             .map_err(|error| match error {
                 NotAppended::Moved(head) => Rejected::Head { head },
@@ -458,8 +459,4 @@ fn resolve(address: &str) -> io::Result<SocketAddr> {
     };
     let mut addresses = address.to_socket_addrs().map_err(|error| invalid(error.to_string()))?;
     addresses.next().ok_or_else(|| invalid("it names no address".to_owned()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no panic holds it")
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::{Mutex, MutexGuard};
 
+use crate::locked::lock;
 use crate::route::Router;
 use crate::service::Manager;
 
@@ -128,7 +129,7 @@ impl Doors {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no panic holds it")
+        lock(&self.inner)
     }
 }
 

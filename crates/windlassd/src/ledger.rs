@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,21 @@ pub(crate) enum NotAppended {
     Moved(Head),
     /// The ledger is damaged or the disk refuses.
     Fault(String),
+}
+
+/// Takes the ledger's lock. Somebody who panicked while holding it may have left lines in the file that this does not
+/// know of: written after them, an entry would not be their successor. So nothing is appended until an agent reads it anew.
+pub(crate) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(|broke_off| {
+        ledger.clear_poison();
+        let mut ledger = broke_off.into_inner();
+        let (head, root) = (ledger.head(), ledger.root.path().display());
+        let why = format!(
+            "a request broke off while it had the ledger, which must be read anew: `windlassd --root {root} --take-over`"
+        );
+        ledger.state = State::Damaged { head, why };
+        ledger
+    })
 }
 
 impl Ledger {
@@ -188,4 +204,44 @@ fn sound_head(bytes: &[u8], line: u64) -> Head {
     let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
     let end = bytes.split_inclusive(|byte| *byte == b'\n').take(before).map(<[u8]>::len).sum();
     read_chain(&bytes[..end]).as_ref().map_or(Head::EMPTY, Chain::head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_panic_in_an_append_nothing_is_written_until_the_ledger_was_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let event = || vec![Event::Unhold { reason: None }];
+        let append = |ledger: &Mutex<Ledger>| {
+            let mut ledger = lock(ledger);
+            let head = ledger.head();
+            ledger.append(head, event(), Epoch(1), "ana", now)
+        };
+        let ledger = Mutex::new(Ledger::open(&root, now).unwrap());
+        append(&ledger).unwrap();
+        std::thread::scope(|scope| {
+            let panics = || {
+                let held = lock(&ledger);
+                // A line that is whole in the file, and that nobody noted.
+                let entry = Entry::seal(held.head(), now, Epoch(1), "ana".to_owned(), event().remove(0));
+                (&held.file).write_all(entry.line().as_bytes()).unwrap();
+                panic!("injected");
+            };
+            assert!(scope.spawn(panics).join().is_err());
+        });
+        for _ in 0..2 {
+            let refused = append(&ledger).unwrap_err();
+            assert!(
+                matches!(&refused, NotAppended::Fault(why) if why.contains("--take-over")),
+                "{refused:?}"
+            );
+        }
+        assert!(lock(&ledger).damage().is_some());
+        let anew = Mutex::new(Ledger::open(&root, now).unwrap());
+        assert_eq!(append(&anew).unwrap().number, 3, "both lines are there");
+    }
 }

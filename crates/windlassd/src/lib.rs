@@ -13,6 +13,7 @@ mod fence;
 mod handover;
 mod itself;
 mod ledger;
+mod locked;
 mod log;
 mod metrics;
 mod migrate;

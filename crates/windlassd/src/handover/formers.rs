@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use windlass_domain::release::Sequence;
 
 use super::{Channel, FromNew, FromOld, WireLane};
+use crate::locked::lock;
 use crate::route::Lane;
 
 /// All of them.
@@ -157,8 +158,4 @@ async fn send_on(former: std::sync::Weak<Former>, mut queue: mpsc::UnboundedRece
             return;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no panic holds it")
 }

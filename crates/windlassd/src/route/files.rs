@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwapOption, Guard};
 
+use crate::locked::lock;
+
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -72,7 +74,7 @@ impl<T> Watched<T> {
 
     /// Reads the files again if they changed.
     pub(super) fn look(&self) -> Look {
-        let mut last = self.last.lock().expect("no panic holds it");
+        let mut last = lock(&self.last);
         let stamps: Vec<Option<Stamp>> = self.paths.iter().map(|path| Stamp::of(path)).collect();
         let is_new = stamps != last.stamps;
         if !is_new && !last.failed {

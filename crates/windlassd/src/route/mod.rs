@@ -52,6 +52,7 @@ pub(crate) use self::settings::Settings;
 pub(crate) use self::table::{Lane, Table, Upstream};
 pub(crate) use self::tally::{BUCKETS, CODES, Sum, Tally};
 use self::worker::Command;
+use crate::locked::lock;
 
 /// The most threads that are used unless more are asked for.
 const MOST: usize = 4;
@@ -193,7 +194,7 @@ impl Router {
 
     /// What it listens by.
     pub(crate) fn listeners(&self) -> MutexGuard<'_, Vec<TcpListener>> {
-        self.listeners.lock().expect("no panic holds it")
+        lock(&self.listeners)
     }
 
     /// Stops accepting; connections that are there go on.
@@ -208,7 +209,7 @@ impl Router {
     pub(crate) fn publish(&self, lanes: Vec<Lane>) -> u64 {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         // Held meanwhile, so that other settings are not overwritten by these.
-        let settings = self.settings.lock().expect("no panic holds it");
+        let settings = lock(&self.settings);
         self.table.store(Arc::new(Table::new(version, lanes, Arc::clone(&settings))));
         drop(settings);
         self.published.send_replace(version);
@@ -217,7 +218,7 @@ impl Router {
 
     /// Treats connections and requests so from now on.
     pub(crate) fn set(&self, settings: Settings) {
-        let mut current = self.settings.lock().expect("no panic holds it");
+        let mut current = lock(&self.settings);
         *current = Arc::new(settings);
         let settings = Arc::clone(&current);
         // The version stays: where requests go is the same.
@@ -226,7 +227,7 @@ impl Router {
 
     /// Reads the place's files again where they changed.
     pub(crate) fn look(&self) {
-        let settings = Arc::clone(&self.settings.lock().expect("no panic holds it"));
+        let settings = Arc::clone(&lock(&self.settings));
         settings.look(&self.door);
     }
 
@@ -266,7 +267,7 @@ impl Router {
             let _ = worker.commands.send(Command::Stop(leave));
         }
         for worker in &self.workers {
-            let thread = worker.thread.lock().expect("no panic holds it").take();
+            let thread = lock(&worker.thread).take();
             if let Some(thread) = thread {
                 let _ = tokio::task::spawn_blocking(move || thread.join()).await;
             }

@@ -18,6 +18,7 @@ use super::mind;
 use super::reins::Reins;
 use super::revision::Revision;
 use crate::handover::Formers;
+use crate::locked::lock;
 use crate::root::{Root, read_json, write_json};
 use crate::rotation::Rule;
 use crate::route::{Lane, Router, Sum};
@@ -223,6 +224,6 @@ impl Fleet {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no panic holds it")
+        lock(&self.inner)
     }
 }
