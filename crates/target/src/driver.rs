@@ -220,6 +220,20 @@ impl std::error::Error for DriverError {
     }
 }
 
+/// Refuses a step for some hosts only, where the target has none to tell apart.
+///
+/// # Errors
+/// Judged no, with the name of such a host.
+pub(crate) fn for_no_host(step: &Step) -> Result<(), DriverError> {
+    let (Step::Stage { on, .. } | Step::AwaitReady { on, .. } | Step::Shift { on, .. }) = step else {
+        return Ok(());
+    };
+    let Some(name) = on.first() else { return Ok(()) };
+    let why =
+        format!("`{step}` is for the host {name}, and the target has no hosts: put it back into `hosts:`");
+    Err(DriverError::Judged { why, log: Vec::new() })
+}
+
 /// One environment, reached. Every mutation carries the lease's epoch; `apply` is idempotent.
 #[async_trait]
 pub trait Driver: Send + Sync {

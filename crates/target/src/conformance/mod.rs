@@ -6,6 +6,7 @@
 mod fence;
 mod ground;
 mod journal;
+mod more;
 #[cfg(test)]
 mod mutants;
 pub(crate) mod plans;
@@ -100,7 +101,10 @@ checks! {
     "commit-quiet": "a commit changes nothing that is served", steps::commit_is_quiet;
     "retire-keeps": "retire leaves the live one alone and keeps the way back", steps::retire_keeps;
     "retire-removes": "retire removes what nothing keeps any more", steps::retire_removes;
+    "retire-warm": "retire keeps running what is to stay warm, so that it serves again at once", more::retire_keeps_warm;
     "withdraw-keeps-files": "a withdrawn revision can be raised again without its files", steps::withdraw_keeps_files;
+    "migrate-once": "a migration runs once for its revision, however often it is asked for", more::migrates_once;
+    "hosts-none": "a step for some hosts only is refused where the target has none, and changes nothing", more::no_hosts;
     "apart": "what is done in one environment leaves another alone", steps::apart;
     "twice": "every step applied twice is the step applied once", sweep::twice;
     "kills": "after a kill at any mutation one further run converges to the old or the new", sweep::kills;

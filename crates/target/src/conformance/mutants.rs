@@ -72,6 +72,12 @@ enum Fault {
     NotApart,
     /// Stages once and never again.
     ForgetsToRaise,
+    /// Stops what is to stay warm.
+    Cools,
+    /// Runs a migration whenever it is asked for.
+    MigratesAgain,
+    /// Does for all what is asked for one host.
+    TakesOneForAll,
 }
 
 #[derive(Clone)]
@@ -225,6 +231,14 @@ impl Driver for Mutant {
                     return self.world.apply(&lease, &Step::Settle).await;
                 }
             }
+            (Fault::Cools, Step::Retire { live, keep, .. }) => {
+                let step = Step::Retire { live: *live, warm: Vec::new(), keep: keep.clone() };
+                return self.world.apply(&lease, &step).await;
+            }
+            (Fault::MigratesAgain, Step::Migrate { .. }) => self.world.state.lock().unwrap().migrated.clear(),
+            (Fault::TakesOneForAll, Step::Shift { weights, .. }) => {
+                return self.world.apply(&lease, &Step::shift(weights.clone())).await;
+            }
             _ => {}
         }
         self.world.apply(&lease, step).await
@@ -359,6 +373,9 @@ async fn every_broken_promise_is_seen_by_the_check_meant_for_it() {
         (Fault::CommitStops, "commit-quiet"),
         (Fault::NotApart, "apart"),
         (Fault::ForgetsToRaise, "retire-keeps"),
+        (Fault::Cools, "retire-warm"),
+        (Fault::MigratesAgain, "migrate-once"),
+        (Fault::TakesOneForAll, "hosts-none"),
     ];
     for (fault, meant) in cases {
         let broken = broken_by(fault, 4).await;

@@ -131,7 +131,7 @@ pub(super) async fn commit_is_quiet(ground: &Ground<'_>) -> Verdict {
 }
 
 /// Three revisions, of which the third is live.
-async fn three<'a>(ground: &Ground<'a>) -> Verdict<(Target<'a>, windlass_domain::fence::Lease)> {
+pub(super) async fn three<'a>(ground: &Ground<'a>) -> Verdict<(Target<'a>, windlass_domain::fence::Lease)> {
     let (target, lease) = ground.serving().await?;
     for revision in [2, 3] {
         target.raise(&lease, revision).await?;
@@ -190,7 +190,7 @@ pub(super) async fn apart(ground: &Ground<'_>) -> Verdict {
 }
 
 /// Demands that whoever asks the target is answered by `revision`, where answers tell.
-async fn answers(target: &Target<'_>, revision: u64) -> Verdict {
+pub(super) async fn answers(target: &Target<'_>, revision: u64) -> Verdict {
     let Some(url) = target.seen().await?.url else { return Ok(()) };
     for _ in 0..ASKED {
         if let Some(who) = through::who(&url, &[1, 2, 3]).await {

@@ -25,7 +25,7 @@ use windlass_evidence::artifact;
 
 use self::protocol::{Files, Observed, PROTOCOL, Request, Told, Verb};
 use crate::command;
-use crate::driver::{Capabilities, Driver, DriverError, Look, Package, Seen};
+use crate::driver::{Capabilities, Driver, DriverError, Look, Package, Seen, for_no_host};
 use crate::fenced::{self, Clock};
 use crate::host::control::{Appended, Applied};
 
@@ -218,6 +218,7 @@ impl Driver for Exec {
     }
 
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
+        for_no_host(step)?;
         let package = self.package(step);
         if let Some(package) = &package {
             is_what_it_was(package).await?;

@@ -29,7 +29,9 @@ use self::control::{
 };
 pub use self::start::{AgentCommand, NotStarted, ensure};
 pub use self::upgrade::is_older;
-use crate::driver::{Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally};
+use crate::driver::{
+    Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally, for_no_host,
+};
 use crate::fenced;
 
 /// A host, reached through its agent's socket.
@@ -201,6 +203,7 @@ impl Driver for Host {
     }
 
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
+        for_no_host(step)?;
         let mut package = None;
         if let Step::Stage { revision, .. } = step {
             let configure = Configure { epoch: lease.epoch, place: self.place.clone() };

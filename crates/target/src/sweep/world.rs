@@ -14,7 +14,7 @@ use windlass_domain::policy::Span;
 use windlass_domain::release::{Release, Sequence};
 use windlass_domain::rollout::{Step, Weights};
 
-use crate::driver::{Capabilities, Driver, DriverError, Package, Seen};
+use crate::driver::{Capabilities, Driver, DriverError, Package, Seen, for_no_host};
 
 /// When a run dies, relative to the effect of one mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) running: BTreeMap<Sequence, u16>,
     pub(crate) staged: Vec<Sequence>,
     pub(crate) supplied: Vec<Sequence>,
+    /// The revisions whose migration was run.
+    pub(crate) migrated: Vec<Sequence>,
     pub(crate) mutations: usize,
     pub(crate) broken: Vec<String>,
     /// What became of the journal's file.
@@ -270,6 +272,7 @@ impl Driver for World {
 
     async fn apply(&self, lease: &Lease, step: &Step) -> Result<String, DriverError> {
         let epoch = lease.epoch;
+        for_no_host(step)?;
         self.mutate(|state| {
             state.fence.admit(epoch, self.now()).map_err(DriverError::Fence)?;
             self.can(state, step)?;
@@ -306,7 +309,14 @@ impl Driver for World {
                 Step::Commit { .. } if state.in_flight => {
                     state.broken.push("committed while requests were in flight on what it replaced".into());
                 }
-                Step::Commit { .. } | Step::Migrate { .. } => {}
+                Step::Commit { .. } => {}
+                Step::Migrate { revision, run, .. } => {
+                    if self.fate.needs_files && !state.migrated.contains(revision) {
+                        let ended = std::process::Command::new(&run[0]).args(&run[1..]).status();
+                        assert!(ended.is_ok_and(|status| status.success()), "{run:?}");
+                        state.migrated.push(*revision);
+                    }
+                }
                 Step::Verify { .. } | Step::Pause { .. } | Step::Hook { .. } => {
                     panic!("{step} is not the driver's")
                 }
