@@ -135,6 +135,11 @@ impl Project {
         self.address().map_or_else(|| "nobody listens".to_owned(), |address| get(&address))
     }
 
+    /// The same, where the address is known and the ledger need not be read.
+    pub(crate) fn answer_at(address: &str) -> String {
+        get(address)
+    }
+
     /// Where the router listens.
     pub(crate) fn address(&self) -> Option<String> {
         let status = self.run(&["status"]);
@@ -159,6 +164,12 @@ impl Project {
 
     pub(crate) fn live(&self) -> Option<u64> {
         self.run(&["status"]).document.pointer("/environments/0/live").and_then(Value::as_u64)
+    }
+
+    /// The agent that answers now, by its process.
+    pub(crate) fn live_agent(&self) -> Option<u32> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.host().state()).ok().map(|state| state.pid)
     }
 
     /// The agent's process, by its own word.

@@ -128,3 +128,44 @@ fn a_rollback_to_what_is_live_and_serves_nothing_has_it_serve_again() {
     assert!(!back.all().contains("live already"), "{}", back.all());
     assert!(project.answer().contains("v1"));
 }
+
+#[test]
+fn a_corrupted_ledger_is_told_with_what_puts_it_right_and_that_does() {
+    let project = Project::new("v1");
+    project.deploy().is(0);
+    project.build("v2", "");
+    project.deploy().is(0);
+    let path = project.path("state/ledger.jsonl");
+    let sound = std::fs::read_to_string(&path).unwrap();
+    let lines = sound.lines().count();
+    // The last line, in its middle; a line feed would be another fault.
+    let mut corrupted = sound.clone().into_bytes();
+    let last = sound.trim_end().rfind('\n').unwrap() + 1;
+    let at = last + corrupted[last..].iter().position(u8::is_ascii_lowercase).unwrap();
+    corrupted[at] ^= 1;
+    let corrupt = || std::fs::write(&path, &corrupted).unwrap();
+    let line = format!("line {lines} of {}", path.display());
+    let address = project.address().unwrap();
+
+    corrupt();
+    let awake = project.run(&["history"]).is(3);
+    awake.says(&format!("line {lines} of the ledger is corrupted"));
+    project.deploy().is(3).says(&line).says("--take-over`");
+    assert!(Project::answer_at(&address).contains("v2"), "serving goes on");
+    std::fs::write(&path, &sound).unwrap();
+
+    project.run(&["stop"]).is(0);
+    corrupt();
+    let asleep = project.deploy().is(3).says(&line).says("it started no agent");
+    assert_eq!(project.live_agent(), None, "an agent was started");
+    assert_eq!(std::fs::read(&path).unwrap(), corrupted, "nothing is written");
+    // The command that it names, as a person runs it.
+    let all = asleep.told.clone();
+    let command = all.split('`').find(|text| text.starts_with("cp -p ")).unwrap();
+    let done = std::process::Command::new("sh").args(["-c", command]).status().unwrap();
+    assert!(done.success(), "{command}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), &sound[..last]);
+    project.run(&["status"]).is(0);
+    project.deploy().is(0);
+    assert!(project.answer().contains("v2"));
+}

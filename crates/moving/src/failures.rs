@@ -4,6 +4,7 @@ use windlass_ci::fail::Failure;
 use windlass_domain::explain::Topic;
 use windlass_domain::outcome::Outcome;
 use windlass_target::driver::DriverError;
+use windlass_target::host::Corrupted;
 
 /// The topics of a tool under which it tells that a target did not do what was asked.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +38,12 @@ impl Failures {
             }
             DriverError::Unreachable { attempt, source } => {
                 let mut failure = Failure::unknown(self.target, attempt);
+                failure.hints = match source.downcast_ref::<Corrupted>() {
+                    Some(corrupted) => corrupted.remedies(),
+                    None => vec!["what is open stays open: the next run goes on from the ledger".to_owned()],
+                };
                 failure.source = Some(source);
-                failure.hint("what is open stays open: the next run goes on from the ledger")
+                failure
             }
         }
     }

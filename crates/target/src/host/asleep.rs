@@ -4,11 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use windlass_domain::journal::{Entry, History, read_chain};
+use windlass_domain::journal::{BrokenChain, Entry, History, read_chain};
 use windlass_domain::release::Sequence;
 use windlass_domain::rollout::Weights;
 
 use super::control::LEDGER;
+use super::corrupted::Corrupted;
 use crate::driver::{DriverError, Seen};
 use crate::fenced::Unreplayable;
 
@@ -37,8 +38,8 @@ pub(crate) fn from_files<'a>(
     revisions: impl Iterator<Item = &'a str>,
     path: &Path,
 ) -> Result<(History, Seen), DriverError> {
-    let history =
-        History::replay(&entries(ledger, path)?).map_err(|error| unreadable(path, Unreplayable(error)))?;
+    let entries = read(ledger).map_err(|broken| unreadable(path, Corrupted::new(path, broken, false)))?;
+    let history = History::replay(&entries).map_err(|error| unreadable(path, Unreplayable(error)))?;
     let mut revisions: Vec<(Sequence, u16)> =
         revisions.filter_map(|name| Some((name.parse().ok()?, 0))).collect();
     revisions.sort_unstable();
@@ -53,10 +54,15 @@ pub(crate) fn from_files<'a>(
     Ok((history, seen))
 }
 
+/// The entries of the ledger at `path`, as the agent that has it open says it.
+pub(super) fn entries(bytes: &[u8], path: &Path) -> Result<Vec<Entry>, DriverError> {
+    read(bytes).map_err(|broken| unreadable(path, Corrupted::new(path, broken, true)))
+}
+
 /// The entries of a journal's lines, verified. A torn last line was never acknowledged: the agent cuts it off when it
 /// starts.
-pub(super) fn entries(bytes: &[u8], place: &Path) -> Result<Vec<Entry>, DriverError> {
-    read_chain(bytes).map(|chain| chain.entries).map_err(|broken| unreadable(place, broken))
+fn read(bytes: &[u8]) -> Result<Vec<Entry>, BrokenChain> {
+    read_chain(bytes).map(|chain| chain.entries)
 }
 
 fn unreadable(place: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DriverError {

@@ -3,6 +3,7 @@
 mod asleep;
 mod client;
 pub mod control;
+mod corrupted;
 pub mod secrets;
 mod start;
 mod upgrade;
@@ -27,6 +28,7 @@ use self::control::{
     AgentState, Append, Appended, Applied, Apply, AskedSecrets, Claim, Configure, KnownSecrets, Launch,
     Place, ReleaseLease, RevisionState, Shutdown, Usage,
 };
+pub use self::corrupted::Corrupted;
 pub use self::start::{AgentCommand, NotStarted, ensure};
 pub use self::upgrade::is_older;
 use crate::driver::{
@@ -220,7 +222,7 @@ impl Driver for Host {
 
     async fn read(&self) -> Result<Vec<Entry>, DriverError> {
         let bytes = self.client.get_bytes("/v1/journal").await?;
-        asleep::entries(&bytes, self.client.socket())
+        asleep::entries(&bytes, &self.root.join(control::LEDGER))
     }
 
     async fn append(
