@@ -249,6 +249,11 @@ impl Fleet {
         Ended::of(&self.command(words).output().unwrap())
     }
 
+    /// The same, with these variables too.
+    pub(crate) fn run_with(&self, words: &[&str], vars: &[(&str, &str)]) -> Ended {
+        Ended::of(&self.command(words).envs(vars.iter().copied()).output().unwrap())
+    }
+
     pub(crate) fn deploy(&self) -> Ended {
         self.run(&["deploy"])
     }

@@ -7,6 +7,7 @@
 
 mod fleet;
 mod joins;
+mod upgrades;
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -6,7 +6,7 @@ pub mod control;
 mod corrupted;
 pub mod secrets;
 mod start;
-mod upgrade;
+pub(crate) mod upgrade;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use self::control::{
 };
 pub use self::corrupted::Corrupted;
 pub use self::start::{AgentCommand, NotStarted, ensure};
-pub use self::upgrade::is_older;
+pub use self::upgrade::{TooNew, is_older};
 use crate::driver::{
     Capabilities, Driver, DriverError, Look, Metrics, Package, Seen, Tallies, Tally, for_no_host,
 };

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::client::{Client, Unusable};
-use super::upgrade::upgrade;
+use super::upgrade::{TooNew, upgrade};
 
 /// How the agent is started.
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ pub enum NotStarted {
     Root(PathBuf, io::Error),
     /// The program cannot be started.
     Program(OsString, io::Error),
+    /// The one that runs is too new.
+    TooNew(TooNew),
     /// It was started and ended, or does not answer; the last lines that it wrote.
     Silent(PathBuf, String),
 }
@@ -88,6 +90,7 @@ impl std::fmt::Display for NotStarted {
             Self::Unusable(_) => f.write_str("cannot talk to the agent"),
             Self::Root(root, _) => write!(f, "cannot write the agent's root {}", root.display()),
             Self::Program(program, _) => write!(f, "cannot start the agent {}", Path::new(program).display()),
+            Self::TooNew(_) => f.write_str("cannot use the agent that runs"),
             Self::Silent(root, last) => {
                 write!(f, "the agent of {} was started and does not answer: {last}", root.display())
             }
@@ -100,6 +103,7 @@ impl std::error::Error for NotStarted {
         match self {
             Self::Unusable(source) => Some(source),
             Self::Root(_, source) | Self::Program(_, source) => Some(source),
+            Self::TooNew(source) => Some(source),
             Self::Silent(..) => None,
         }
     }
@@ -116,7 +120,9 @@ pub async fn ensure(
     agent: &AgentCommand,
 ) -> Result<Option<String>, NotStarted> {
     match client.connect().await {
-        Ok(_) => return Ok(upgrade(client, agent, env!("CARGO_PKG_VERSION")).await),
+        Ok(_) => {
+            return upgrade(client, agent, env!("CARGO_PKG_VERSION")).await.map_err(NotStarted::TooNew);
+        }
         Err(foreign @ Unusable::Foreign { .. }) => return Err(NotStarted::Unusable(foreign)),
         Err(Unusable::Absent | Unusable::Dead(_)) => {}
     }

@@ -1,4 +1,5 @@
-//! An agent that is older than the program that meets it hands over to the one that came with it. A newer one stays.
+//! An agent that is older than the program that meets it hands over to the one that came with it. A newer one stays, or
+//! is asked nothing where it need not understand what this program asks.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -22,36 +23,123 @@ fn compare(one: &str, other: &str) -> Option<Ordering> {
     Some(Version::parse(one).ok()?.cmp(&Version::parse(other).ok()?))
 }
 
-/// Has the agent that runs hand over, where it is older than `own`. Whatever comes of it, an agent runs; what people
-/// should know is returned.
-pub(super) async fn upgrade(client: &Client, agent: &AgentCommand, own: &str) -> Option<String> {
-    let state: AgentState = client.get("/v1/state").await.ok()?;
-    let theirs = &state.version;
-    match compare(theirs, own)? {
-        Ordering::Equal => None,
-        Ordering::Greater => {
-            Some(format!("the agent is version {theirs}, newer than this program's {own}, and stays"))
+/// How the agent that runs stands to the program that meets it, by their versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// The same version.
+    Same,
+    /// An older one: it hands over.
+    Older,
+    /// A newer one that keeps what this program asks of it: it stays.
+    Newer,
+    /// A newer one that need not: nothing is asked of it.
+    TooNew,
+    /// One of them is no version.
+    Unknown,
+}
+
+impl Stands {
+    pub(crate) fn of(theirs: &str, own: &str) -> Self {
+        let (Ok(theirs), Ok(own)) = (Version::parse(theirs), Version::parse(own)) else {
+            return Self::Unknown;
+        };
+        // As Cargo has it: before 1.0 the second number is the one that promises nothing.
+        let promises =
+            |version: &Version| (version.major, if version.major == 0 { version.minor } else { 0 });
+        match theirs.cmp(&own) {
+            Ordering::Equal => Self::Same,
+            Ordering::Less => Self::Older,
+            Ordering::Greater if promises(&theirs) == promises(&own) => Self::Newer,
+            Ordering::Greater => Self::TooNew,
         }
-        Ordering::Less if state.managed => Some(format!(
-            "the agent is version {theirs}, older than this program's {own}, and its service manager's to replace: \
-             put the new windlassd in its place and run systemctl reload windlassd@NAME"
-        )),
-        Ordering::Less => Some(match hand_over(client, agent).await {
-            Ok(handed) => {
-                format!(
-                    "the agent, version {theirs}, has handed over to version {} (pid {})",
-                    handed.version, handed.pid
-                )
-            }
-            Err(why) => {
-                format!("the agent stays at version {theirs}, older than this program's {own}: {why}")
-            }
-        }),
     }
 }
 
-async fn hand_over(client: &Client, agent: &AgentCommand) -> Result<HandedOver, String> {
-    let program = agent.handover()?;
+/// An agent that is too new for the program that meets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooNew {
+    /// The agent's version.
+    pub theirs: String,
+    /// The program's.
+    pub own: String,
+}
+
+impl std::fmt::Display for TooNew {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { theirs, own } = self;
+        write!(
+            f,
+            "the agent is version {theirs}, too new for this program's {own}: use Windlass {theirs} here, or give the agent \
+             back there with `windlassd --root ROOT --take-over --downgrade` of version {own}"
+        )
+    }
+}
+
+impl std::error::Error for TooNew {}
+
+/// Has the agent that runs hand over, where it is older than `own`. An agent runs whatever comes of it; what people
+/// should know is returned.
+///
+/// # Errors
+/// Where the agent is too new to be asked anything.
+pub(super) async fn upgrade(
+    client: &Client,
+    agent: &AgentCommand,
+    own: &str,
+) -> Result<Option<String>, TooNew> {
+    let Ok(state) = client.get::<AgentState>("/v1/state").await else { return Ok(None) };
+    let theirs = &state.version;
+    match Stands::of(theirs, own) {
+        Stands::Same | Stands::Unknown => Ok(None),
+        Stands::Newer => Ok(Some(stays(theirs, own))),
+        Stands::TooNew => Err(TooNew { theirs: theirs.clone(), own: own.to_owned() }),
+        Stands::Older => Ok(Some(match agent.handover() {
+            Ok(program) => replace(client, &state, program, own).await,
+            Err(why) => not_replaced(theirs, own, &why),
+        })),
+    }
+}
+
+/// What is said of a newer agent.
+pub(crate) fn stays(theirs: &str, own: &str) -> String {
+    format!("the agent is version {theirs}, newer than this program's {own}, and stays")
+}
+
+fn not_replaced(theirs: &str, own: &str, why: &str) -> String {
+    format!("the agent stays at version {theirs}, {}: {why}", against(theirs, own))
+}
+
+/// How an agent that should be replaced stands to the program that should replace it.
+fn against(theirs: &str, own: &str) -> String {
+    if theirs == own {
+        "which this program is another build of".to_owned()
+    } else {
+        format!("older than this program's {own}")
+    }
+}
+
+/// Has the agent whose state this is hand over to a program, and says what came of it.
+pub(crate) async fn replace(client: &Client, state: &AgentState, program: Vec<String>, own: &str) -> String {
+    let theirs = &state.version;
+    if state.managed {
+        return format!(
+            "the agent is version {theirs}, {}, and its service manager's to replace: put the new windlassd in its place \
+             and run systemctl reload windlassd@NAME",
+            against(theirs, own)
+        );
+    }
+    match hand_over(client, program).await {
+        Ok(handed) => {
+            format!(
+                "the agent, version {theirs}, has handed over to version {} (pid {})",
+                handed.version, handed.pid
+            )
+        }
+        Err(why) => not_replaced(theirs, own, &why),
+    }
+}
+
+async fn hand_over(client: &Client, program: Vec<String>) -> Result<HandedOver, String> {
     client.post("/v1/handover", &Handover { program, downgrade: false }, LIMIT).await.map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
         source.unwrap_or_else(|| error.to_string())
@@ -121,7 +209,7 @@ mod tests {
         let command = AgentCommand { program: vec!["/bin/windlassd".into()], vars: Default::default() };
         let agent = agent(folder.path().join("control.sock"), version, managed, answers, last);
         let note = upgrade(&Client::new(folder.path()), &command, "1.2.0").await;
-        (note, agent.join().unwrap())
+        (note.unwrap_or_else(|refused| Some(refused.to_string())), agent.join().unwrap())
     }
 
     #[tokio::test]
@@ -150,6 +238,25 @@ mod tests {
         assert!(managed.unwrap().contains("systemctl reload"));
         assert_eq!(asked.len(), 1, "{asked:?}");
         assert_eq!(note("1.2.0", false, 1, "").await.0, None);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_promises_nothing_to_this_program_is_asked_nothing() {
+        let (refused, asked) = note("2.0.0", false, 1, "").await;
+        let refused = refused.unwrap();
+        assert!(refused.contains("version 2.0.0, too new for this program's 1.2.0"), "{refused}");
+        assert!(refused.contains("--take-over --downgrade"), "{refused}");
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        for (theirs, own, stands) in [
+            ("1.9.0", "1.2.0", Stands::Newer),
+            ("0.2.0", "0.1.9", Stands::TooNew),
+            ("0.1.9", "0.1.2", Stands::Newer),
+            ("1.0.0", "0.9.0", Stands::TooNew),
+            ("0.1.0", "2.0.0", Stands::Older),
+            ("what", "2.0.0", Stands::Unknown),
+        ] {
+            assert_eq!(Stands::of(theirs, own), stands, "{theirs} {own}");
+        }
     }
 
     #[test]

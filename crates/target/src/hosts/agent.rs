@@ -1,4 +1,5 @@
-//! The agent's program on a far host: copied there under its digest where it is missing, and started detached.
+//! The agent's program on a far host: copied there under its digest where it is missing, started detached, and put in the
+//! place of one that runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use super::link::{Link, SHORT};
 use super::machine;
 use super::ssh::unreachable;
 use crate::driver::DriverError;
-use crate::host::AgentCommand;
+use crate::host::control::AgentState;
+use crate::host::upgrade::{Stands, replace, stays};
+use crate::host::{AgentCommand, Client, TooNew};
 
 /// The variable that names the agent's program for hosts, where the one at hand is for another machine.
 const VARIABLE: &str = "WINDLASS_AGENT_PROGRAM";
@@ -56,6 +59,9 @@ env -i PATH="$PATH" HOME="$HOME" USER="${USER:-}" LOGNAME="${LOGNAME:-}" SHELL="
   LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@" --root "$root" --detach </dev/null >>agent.out 2>&1 &
 "#;
 
+/// `$1` a process: the sha256 of the program that it runs, whatever has its name now; nothing where that cannot be read.
+const RUNS: &str = r#"sha256sum <"/proc/$1/exe" 2>/dev/null | cut -d' ' -f1"#;
+
 /// `$1` root: the last line of the agent's own that is not a hint.
 const LAST_WORDS: &str = r#"tail -n 20 "$1/agent.out" 2>/dev/null | grep -v '^ ' | tail -n 1"#;
 
@@ -90,11 +96,7 @@ impl Program {
         root: &str,
     ) -> Result<Vec<String>, DriverError> {
         self.check_machine(link, host)?;
-        let path = self.path.clone();
-        let digest = tokio::task::spawn_blocking(move || artifact::digest(&path)).await;
-        let digest: Digest = digest
-            .map_err(|error| unreachable(self.cannot_read(), error))?
-            .map_err(|error| unreachable(self.cannot_read(), error))?;
+        let digest = self.digest().await?;
         let home = &link.greeting.home;
         let folder =
             if home.is_empty() { format!("{root}/bin") } else { format!("{home}/.local/share/windlass/bin") };
@@ -123,6 +125,47 @@ impl Program {
         let words = self.place(link, host, root).await?;
         let arguments: Vec<&str> = [root].into_iter().chain(words.iter().map(String::as_str)).collect();
         link.done(START, &arguments, SHORT, "start the agent on").await.map(drop)
+    }
+
+    /// Has the agent that runs there hand over to this program, where it is an older version, or another build of the same.
+    /// Says what people should know of it.
+    pub(super) async fn renew(
+        &self,
+        link: &Link,
+        host: &str,
+        root: &str,
+        client: &Client,
+        state: &AgentState,
+    ) -> Result<Option<String>, DriverError> {
+        let (theirs, own) = (&state.version, env!("CARGO_PKG_VERSION"));
+        let on = |note: String| Some(format!("on the host {host}: {note}"));
+        match Stands::of(theirs, own) {
+            Stands::Unknown => return Ok(None),
+            Stands::Newer => return Ok(on(stays(theirs, own))),
+            Stands::TooNew => {
+                let source = TooNew { theirs: theirs.clone(), own: own.to_owned() };
+                return Err(unreachable(format!("cannot use the agent on the host {host}"), source));
+            }
+            Stands::Same if state.managed || !self.is_another(link, state.pid).await? => return Ok(None),
+            Stands::Same | Stands::Older => {}
+        }
+        let program = self.place(link, host, root).await?;
+        Ok(on(replace(client, state, program, own).await))
+    }
+
+    /// Whether a process there is known to run another program than this one.
+    async fn is_another(&self, link: &Link, pid: u32) -> Result<bool, DriverError> {
+        let runs = link.done(RUNS, &[&pid.to_string()], COPYING, "look at the agent on").await?;
+        let runs = String::from_utf8_lossy(&runs).trim().to_owned();
+        Ok(!runs.is_empty() && runs != self.digest().await?.hex())
+    }
+
+    async fn digest(&self) -> Result<Digest, DriverError> {
+        let path = self.path.clone();
+        let digest = tokio::task::spawn_blocking(move || artifact::digest(&path)).await;
+        digest
+            .map_err(|error| unreachable(self.cannot_read(), error))?
+            .map_err(|error| unreachable(self.cannot_read(), error))
     }
 
     fn check_machine(&self, link: &Link, host: &str) -> Result<(), DriverError> {

@@ -208,8 +208,10 @@ impl Driver for Remote {
 
     async fn wake(&self) -> Result<Option<String>, DriverError> {
         let reached = self.reach().await?;
-        if reached.host.state().await.is_ok() {
-            return Ok(None);
+        if let Ok(state) = reached.host.state().await {
+            let Reached { link, root, host, .. } = reached;
+            let renewed = self.setting.program.renew(link, &self.name, root, host.client(), &state).await;
+            return self.rather(renewed).await;
         }
         self.rather(self.setting.program.start(&reached.link, &self.name, &reached.root).await).await?;
         let answers = async {
