@@ -2,11 +2,11 @@
 # Builds the tools that judge for Windows, on Debian, without rustup and without Windows: Debian's newest compiler, the standard
 # library from its source, MinGW's C compiler and linker.
 #
-#   .ci/windows.sh           checks that they compile; what runs in .ci/run
+#   .ci/windows.sh           checks that they compile
 #   .ci/windows.sh --run     builds them, and runs them in Wine
 #
 # Says so and ends with 0 where Debian has no compiler that is new enough. Nothing of it is installed but MinGW, LLVM's library
-# and Wine: the compiler is unpacked into the cache.
+# and Wine: the compiler is unpacked into the cache. Not a part of .ci/run: the first time takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,8 @@ as_root() {
 }
 
 install_packages() { # PACKAGE...
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+    -o DPkg::Lock::Timeout=300 install "$@" >/dev/null
 }
 
 # What a package needs whose name begins so.
@@ -49,7 +50,9 @@ compiler() {
     rm -rf "$work"
     touch "$rust/complete"
   fi
-  if ! command -v x86_64-w64-mingw32-gcc >/dev/null || ! LD_LIBRARY_PATH=$rust/usr/lib "$rust/usr/bin/rustc" --version >/dev/null 2>&1; then
+  LD_LIBRARY_PATH=$rust/usr/lib/$(uname -m)-linux-gnu
+  export LD_LIBRARY_PATH
+  if ! command -v x86_64-w64-mingw32-gcc >/dev/null || ! "$rust/usr/bin/rustc" --version >/dev/null 2>&1; then
     install_packages gcc-mingw-w64-x86-64-win32 "$llvm"
   fi
   export RUSTC="$rust/usr/bin/rustc" CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
@@ -69,4 +72,7 @@ if [ "${1:-}" != --run ]; then
   exit 0
 fi
 judging build --bins
+if ! command -v wine64 >/dev/null && ! command -v wine >/dev/null && [ ! -x /usr/lib/wine/wine64 ]; then
+  install_packages wine64
+fi
 bash .ci/wine.sh "$CARGO_TARGET_DIR/$target/debug"

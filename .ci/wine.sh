@@ -13,16 +13,18 @@ fi
 work=$(mktemp -d)
 served=
 export WINEPREFIX="$work/prefix" WINEDEBUG=-all
+server=$(command -v wineserver || echo /usr/lib/wine/wineserver)
 clean() {
-  local server
   if [ -n "$served" ]; then kill "$served"; fi
   # It writes into the prefix until it has ended, and is of this prefix alone.
-  server=$(command -v wineserver || echo /usr/lib/wine/wineserver)
   "$server" --kill 2>/dev/null || true
   "$server" --wait 2>/dev/null || true
   rm -rf "$work"
 }
 trap clean EXIT
+# It stays between two runs: one that ends just then would take the next run's connection with it.
+mkdir "$WINEPREFIX"
+"$server" --persistent
 place="$work/two words"
 mkdir -p "$place/reports/deep" "$work/bin"
 cp "$tools"/{gate-check,security-scan,health-verify}.exe "$work/bin/"
