@@ -4,8 +4,8 @@
 #   starters.sh WINDLASS FOLDER
 #
 # FOLDER may be used for caches. On PATH: check-jsonschema, yamllint, actionlint, zizmor, shellcheck, npm-groovy-lint, pytest, node,
-# npm, go, cargo, cargo-nextest, mvn, javac, podman. Any finding is a failure. Maven takes what it needs from Maven Central, as its
-# settings on this machine say.
+# npm, go, cargo, cargo-nextest, mvn, gradle, javac, podman. Any finding is a failure. Maven and Gradle take what they need from
+# Maven Central, Maven as its settings on this machine say.
 set -euo pipefail
 
 windlass=$(realpath "$1")
@@ -94,7 +94,17 @@ sample() { # STACK
       cp "$samples/Shop.java" src/main/java/org/example/
       cp "$samples/ShopTest.java" src/test/java/org/example/
       ;;
-    java-gradle) touch build.gradle ;;
+    java-gradle)
+      cp "$samples/../gradle/build.gradle.in" build.gradle
+      mkdir -p src/main/java/org/example src/test/java/org/example
+      cp "$samples/Shop.java" src/main/java/org/example/
+      # Debian's Gradle is of before JUnit 5.
+      sed -e 's/jupiter\.api\.Assertions/Assert/; s/jupiter\.api\.//; s/^class/public class/; s/ void/ public void/' \
+        "$samples/ShopTest.java" >src/test/java/org/example/ShopTest.java
+      # A wrapper would download its Gradle from a host of its own, which is no registry.
+      printf '#!/bin/sh\nexec gradle "$@"\n' >gradlew
+      chmod +x gradlew
+      ;;
     container)
       printf 'FROM scratch\nCOPY shop /shop\nENTRYPOINT ["/shop"]\n' >Dockerfile
       echo '#!/bin/sh' >shop
@@ -142,15 +152,15 @@ for stack in python node go rust java-maven java-gradle container unknown; do
   sample "$stack"
   shellcheck --severity=info windlass/build.sh windlass/test.sh
   case $stack in
-    # A wrapper downloads its Gradle from a host of its own, which is no registry: linted, and run nowhere here.
-    java-gradle) continue ;;
     container)
       image_is_built_and_loaded
       continue
       ;;
-    java-maven)
-      if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
-        echo "java-maven: mvn or javac is not here (apt-get install maven default-jdk-headless)" >&2
+    java-maven | java-gradle)
+      tool=mvn
+      [ "$stack" = java-maven ] || tool=gradle
+      if ! command -v "$tool" >/dev/null || ! command -v javac >/dev/null; then
+        echo "$stack: $tool or javac is not here (apt-get install maven gradle default-jdk-headless)" >&2
         if [ "${WINDLASS_REQUIRE_TOOLS:-}" = 1 ]; then exit 1; fi
         continue
       fi
@@ -179,7 +189,9 @@ for stack in python node go rust java-maven java-gradle container unknown; do
   # What was built is there, and the gate reads one passed test.
   [ -n "$(find dist -type f)" ]
   [ "$stack" != node ] || [ -f dist/dist/built ]
-  [ "$stack" != java-maven ] || [ "$(cd dist && java -jar ./*.jar)" = 42 ]
+  case $stack in
+    java-*) [ "$(cd dist && java -jar ./*.jar)" = 42 ] ;;
+  esac
   "$windlass" gate-check read reports/*.xml | grep -q '1 tests: 0 failed' || {
     echo "$stack: the gate reads no test in reports/*.xml" >&2
     exit 1
