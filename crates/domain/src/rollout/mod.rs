@@ -1,5 +1,6 @@
 //! The rollout: a plan, the state a journal replays to, and what follows from it.
 
+mod body;
 mod change;
 mod next;
 mod plan;
