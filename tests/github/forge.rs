@@ -47,7 +47,12 @@ fn an_approval_by_a_person_of_the_forge_is_read_inside_the_pipeline() {
     }
     let known = Arc::new(Mutex::new(Known::default()));
     let told = Arc::clone(&known);
-    let shop = Consumer::beside(Server::start(move |asked, _| answer(asked, &told.lock().unwrap())));
+    let mut shop = Consumer::beside(Server::start(move |asked, _| answer(asked, &told.lock().unwrap())));
+    let hook = format!("{}/hook", shop.api.url());
+    shop.set("--secret", "HOOK_URL", &hook);
+    shop.set("--secret", "HOOK_SECRET", "shared between two");
+    let told = "notify:\n  - webhook: { url: HOOK_URL, secret: HOOK_SECRET }\n    environments: [production]\nenvironments:\n";
+    shop.edit("windlass.yml", "environments:\n", told);
     let approval = "    needs: [staging]\n    approval: { from: [\"user:ana\"] }\n";
     shop.edit("windlass.yml", "    needs: [staging]\n", approval);
     shop.commit("v1");
@@ -72,6 +77,11 @@ fn an_approval_by_a_person_of_the_forge_is_read_inside_the_pipeline() {
         let bearer = format!("Bearer {TOKEN}");
         assert!(of_it.iter().all(|one| one.header("authorization") == Some(bearer.as_str())), "{of_it:?}");
     }
+    let asked = shop.api.asked();
+    let told = asked.iter().filter(|one| one.path == "/hook" && one.header("x-windlass-signature").is_some());
+    let moments: Vec<Option<&str>> = told.map(|one| one.header("x-windlass-moment")).collect();
+    // A plan tells nobody: what waited ended with its plan.
+    assert_eq!(moments, [Some("live")]);
 }
 
 #[test]

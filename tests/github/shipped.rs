@@ -127,6 +127,10 @@ fn steps(name: &str) -> Vec<(String, Value)> {
     jobs(&workflow(name)).into_iter().flat_map(of).collect()
 }
 
+/// The variables of those who are told, by the names that the workflows take them by.
+const RECEIVERS: [&str; 7] =
+    ["SLACK_URL", "TEAMS_URL", "DISCORD_URL", "HOOK_URL", "HOOK_SECRET", "SMTP_USER", "SMTP_PASSWORD"];
+
 #[test]
 fn the_jobs_token_reaches_the_steps_that_ask_the_forge_and_no_other() {
     let mut counted = 0;
@@ -139,6 +143,12 @@ fn the_jobs_token_reaches_the_steps_that_ask_the_forge_and_no_other() {
         // Who rolls back asks for nobody's approval.
         let own = is_one("deploy").then_some("${{ secrets.WINDLASS_FORGE_TOKEN }}");
         assert_eq!(env("WINDLASS_FORGE_TOKEN"), own, "{place}: {step}");
+        // A plan tells nobody.
+        let tells = token.is_some() && step.get("id").and_then(Value::as_str) != Some("plan");
+        for name in RECEIVERS {
+            let secret = tells.then(|| format!("${{{{ secrets.{name} }}}}"));
+            assert_eq!(env(name), secret.as_deref(), "{place}: {step}");
+        }
         counted += usize::from(token.is_some());
     }
     assert_eq!(counted, 5);
