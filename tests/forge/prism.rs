@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +23,11 @@ struct Prism {
 
 impl Drop for Prism {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // It serves in a process of its own, which would outlive it.
+        let _ = rustix::process::kill_process_group(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::KILL,
+        );
         let _ = self.child.wait();
     }
 }
@@ -66,6 +71,7 @@ fn prism(description: &str, prefix: &str) -> Option<Prism> {
         let mut child = Command::new(&program)
             .args(["mock", "--host", "127.0.0.1", "--port", &port.to_string()])
             .arg(&cut)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
