@@ -111,19 +111,7 @@ pub(crate) fn already_live(
         facts: report.own.facts(),
         next: None,
     };
-    let commit = report.own.release.as_ref().and_then(|release| release.commit.as_deref());
-    let body = json!({
-        "at": history.live().map_or(session.context.started, |commit| commit.at),
-        "environment": report.environment,
-        "policy": located.policy.digest,
-        "outcome": report.outcome,
-        "intent": "deploy",
-        "revision": report.own.revision,
-    });
-    session.attest(&Statement::about(artifact, commit, Predicate::Deploy, body))?;
-    report
-        .outputs
-        .push(("revision".into(), report.own.revision.map(|one| one.to_string()).unwrap_or_default()));
+    windlass_moving::attest_live(session, located, &report, history, "deploy")?;
     let mut report = tell(report, &facts, "Deploy");
     report.text = facts.text(&[]);
     Ok(report)

@@ -6,6 +6,7 @@ pub mod announce;
 mod failures;
 mod forge;
 mod fork;
+mod live;
 mod people;
 mod receivers;
 mod records;
@@ -30,6 +31,7 @@ use windlass_target::reach::{Origin, Reached, reach};
 
 pub use self::failures::Failures;
 pub use self::forge::{forge, place};
+pub use self::live::attest_live;
 pub use self::people::people;
 pub use self::unheeded::unheeded;
 

@@ -60,26 +60,6 @@ pub(crate) fn already_live(environment: &Environment, history: &History) -> Repo
     report
 }
 
-/// The statement that a release is live, of the time that the ledger says: for whoever lost the one of the run that went
-/// there.
-pub(crate) fn attest_live(
-    session: &Session,
-    located: &Located,
-    report: &Report<Own>,
-    history: &History,
-) -> Result<()> {
-    let Some(live) = &report.own.release else { return Ok(()) };
-    let body = json!({
-        "at": history.live().map_or(session.context.started, |commit| commit.at),
-        "environment": report.environment,
-        "policy": located.policy.digest,
-        "outcome": report.outcome,
-        "intent": "rollback",
-        "revision": live.sequence,
-    });
-    session.attest(&Statement::about(live.artifact, live.commit.as_deref(), Predicate::Deploy, body))
-}
-
 /// How a run that went back ended.
 pub(crate) struct Ended<'a> {
     pub(crate) driven: &'a Driven,

@@ -162,7 +162,7 @@ impl Run<'_> {
         };
         let Some(driven) = driven else {
             let mut report = report::already_live(self.environment, &fenced.history);
-            report::attest_live(self.session, self.located, &report, &fenced.history)?;
+            windlass_moving::attest_live(self.session, self.located, &report, &fenced.history, "rollback")?;
             report.own.hold = fenced.history.held(fenced.now()).map(|hold| hold.reason.clone());
             report.own.recovered = recovered;
             return Ok(report);
